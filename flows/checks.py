@@ -1,0 +1,155 @@
+"""Everything that is wrong with a flow that can be read (LIFE_2): it can be saved, and not run until it is mended."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from email_validator import EmailNotValidError, validate_email
+
+from flows import fields
+from flows.catalog import Catalog, unknown
+from flows.definition import Flow
+from flows.moments import resolve
+from flows.pending import pending
+from flows.problems import Place, Problem
+from flows.senders import FixedSender, OwnerSender
+from flows.source import Source
+from flows.steps.base import BaseStep, Message, action_problems, condition_problems
+
+MOST_TRIGGERS = 250
+
+
+def problems(flow: Flow, catalog: Catalog, source: Source | None = None) -> list[Problem]:
+    """Every problem and warning of a flow, in the order of its file; with `source` each has its line and column."""
+    found = [
+        *_settings(flow),
+        *_email(flow, catalog),
+        *_enrolment(flow, catalog),
+        *_success(flow, catalog),
+        *_steps(flow, catalog),
+        *pending(flow),
+    ]
+    if source is None:
+        return found
+    return sorted((source.placed(problem) for problem in found), key=lambda problem: (problem.line, problem.column))
+
+
+def _settings(flow: Flow) -> Iterator[Problem]:
+    run_at, close_at = flow.schedule.run_at, flow.schedule.close_at
+    if run_at and close_at and resolve(close_at, flow.zone) <= resolve(run_at, flow.zone):
+        yield Problem("The flow closes before it is run.", "Make close_at later than run_at.", ("schedule", "close_at"))
+
+
+def _email(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
+    settings = flow.email
+    sends = next((step for _, step in flow.walk() if isinstance(step, Message) and step.channel == "email"), None)
+    if sends is not None and settings.from_ is None:
+        yield Problem(
+            f"Step {sends.id} sends e-mail, and the flow does not say from whom.",
+            "Add from under email: an address, or {owner: our_contact, fallback: an address}.",
+            ("email", "from"),
+        )
+    if sends is not None and settings.reply_to is None:
+        yield Problem(
+            f"Step {sends.id} sends e-mail, and the flow does not say where answers go.",
+            "Add reply_to under email: same_as_from, an address, or {owner: our_contact, fallback: an address}.",
+            ("email", "reply_to"),
+        )
+    for key, sender in (("from", settings.from_), ("reply_to", settings.reply_to)):
+        if isinstance(sender, OwnerSender):
+            yield from _owner(sender, "email", key)
+        elif isinstance(sender, FixedSender):
+            yield from _mailbox(sender, "email", key)
+    yield from unknown(catalog, ("subscription_type",), settings.subscription, "email", "subscription")
+
+
+def _owner(sender: OwnerSender, *where: str) -> Iterator[Problem]:
+    if sender.fallback is not None:
+        yield from _mailbox(sender.fallback, *where, "fallback")
+    else:
+        yield Problem(
+            "People without such a contact have no address here.",
+            "Add fallback: an address; else the step's on_error decides what happens to them.",
+            where,
+            severity="warning",
+        )
+
+
+def _mailbox(sender: FixedSender, *where: str) -> Iterator[Problem]:
+    if not sender.address:
+        yield Problem("The e-mail address is missing.", "Add address.", (*where, "address"))
+        return
+    try:
+        validate_email(sender.address, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        remedy = f"Write an address such as hello@fjord.example. {error}"
+        yield Problem(f"“{sender.address}” is not an e-mail address.", remedy, (*where, "address"))
+    if not sender.name.isprintable():
+        remedy = "Write the name in one line."
+        yield Problem("The name holds a line break or another control character.", remedy, (*where, "name"))
+
+
+def _enrolment(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
+    enrolment = flow.enrolment
+    if len(enrolment.triggers) > MOST_TRIGGERS:
+        yield Problem(
+            f"The flow has {len(enrolment.triggers)} triggers; {MOST_TRIGGERS} are possible.",
+            "Join triggers on the same event with a condition {any: […]}, or divide the flow.",
+            ("enrolment", "triggers"),
+        )
+    for index, trigger in enumerate(enrolment.triggers):
+        yield from action_problems(trigger, catalog, "enrolment", "triggers", index)
+    if enrolment.filter is not None:
+        yield from condition_problems(enrolment.filter, catalog, "enrolment", "filter")
+    yield from unknown(catalog, ("selection",), enrolment.exclude, "enrolment", "exclude")
+    for index, other in enumerate(enrolment.leave):
+        here = ("enrolment", "leave", index)
+        if other == flow.id:
+            yield Problem("People would leave this same flow on entering it.", "Name other flows only.", here)
+        else:
+            yield from unknown(catalog, ("flow",), other, *here)
+    if enrolment.key is not None and (not enrolment.key.startswith("event.") or not fields.field(enrolment.key)):
+        remedy = "Write a field of the event, such as event.order_id."
+        yield Problem(f"“{enrolment.key}” cannot be a key.", remedy, ("enrolment", "key"))
+
+
+def _success(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
+    if flow.success is None:
+        return
+    if not flow.success.any:
+        yield Problem("Nothing can be a success.", "Add an event or a condition to any.", ("success", "any"))
+    for index, criterion in enumerate(flow.success.any):
+        yield from action_problems(criterion, catalog, "success", "any", index)
+
+
+def _steps(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
+    if not flow.steps:
+        yield Problem("The flow has no steps.", "Add at least one step.", ("steps",))
+    first: dict[str, Place] = {}
+    sequences: defaultdict[Place, list[BaseStep]] = defaultdict(list)
+    for place, step in flow.walk():
+        for problem in step.problems(flow, catalog):
+            yield problem.under(*place, step=step.id)
+        if step.id in first:
+            yield Problem(
+                f"There are two steps with the id “{step.id}”, the first at {Problem('', '', first[step.id]).pointer}.",
+                "Give each step an id of its own, in all branches.",
+                (*place, "id"),
+                step.id,
+            )
+        first.setdefault(step.id, place)
+        sequences[place[:-1]].append(step)
+    for place, steps in sequences.items():
+        yield from _unreachable(place, steps)
+
+
+def _unreachable(place: Place, steps: list[BaseStep]) -> Iterator[Problem]:
+    for index, step in enumerate(steps[:-1]):
+        if step.always_leaves():
+            after = steps[index + 1]
+            yield Problem(
+                f"Nobody reaches step {after.id}: everyone leaves at {step.id}.",
+                f"Remove what follows {step.id}, or move it up.",
+                (*place, index + 1),
+                after.id,
+            )
+            return

@@ -1,0 +1,42 @@
+"""Settings that are read and kept, and that this version does not carry out: each use of one is a warning.
+
+Whoever builds one strikes its line off.
+"""
+
+from collections.abc import Callable, Iterator
+
+from flows.definition import Flow
+from flows.events import ScheduleTrigger
+from flows.problems import Place, Problem
+
+_PENDING: tuple[tuple[Place, Callable[[Flow], object]], ...] = (
+    (("settings", "waits_during_pause"), lambda flow: flow.settings.waits_during_pause == "freeze"),
+    (("settings", "throttle"), lambda flow: flow.settings.throttle),
+    (("settings", "control_group"), lambda flow: flow.settings.control_group),
+    (("settings", "circuit_breaker"), lambda flow: flow.settings.circuit_breaker),
+    (("settings", "skip_creating"), lambda flow: flow.settings.skip_creating),
+    (("schedule", "run_at"), lambda flow: flow.schedule.run_at),
+    (("schedule", "close_at"), lambda flow: flow.schedule.close_at),
+    (("sms",), lambda flow: flow.sms.from_ or flow.sms.window),
+    (("enrolment", "leave"), lambda flow: flow.enrolment.leave),
+    (("enrolment", "key"), lambda flow: flow.enrolment.key),
+)
+
+
+def pending(flow: Flow) -> Iterator[Problem]:
+    """A warning for each setting of the flow that is not carried out yet."""
+    for place, used in _PENDING:
+        if used(flow):
+            yield _warning(str(place[-1]), place)
+    for index, trigger in enumerate(flow.enrolment.triggers):
+        if isinstance(trigger, ScheduleTrigger):
+            yield _warning("A schedule as trigger", ("enrolment", "triggers", index, "schedule"))
+
+
+def _warning(name: str, place: Place) -> Problem:
+    return Problem(
+        f"{name} is understood and kept, but not carried out by this version.",
+        "The flow can run without it; remove it if that would surprise anyone.",
+        place,
+        severity="warning",
+    )

@@ -1,0 +1,121 @@
+"""The doors to the world: what a step asks for, and what comes back.
+
+A step never acts by itself. It prepares a *request* (plain data, everything already rendered), the journey's activity
+hands it to the port that serves that kind of request, exactly once (SAFE_1), and the answer is one of three:
+
+    Done      it happened
+    NotDone   it did not happen, nothing was handed over; may be tried again if `retryable` (SAFE_2)
+    Silence   it was handed over and no answer was heard; nobody knows (SAFE_2)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """An e-mail address with an optional display name."""
+
+    address: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """One e-mail, rendered: subject, html and text hold final text, merge values already escaped in html.
+
+    `message` is the opaque id of the message's row and is what tracking tokens carry. `html` or `text` may be empty.
+    `attachments` are file ids. `links` maps the URL of every registered link to its id. `campaign` holds the tags that
+    are appended to the links' targets. The literal `ferd:unsubscribe` in html and text stands for the recipient's
+    unsubscribe address, which only the mail adapter can make.
+    """
+
+    message: str
+    to: Mailbox
+    sender: Mailbox
+    reply_to: Mailbox | None
+    subject: str
+    html: str
+    text: str
+    attachments: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    campaign: Mapping[str, str] = field(default_factory=dict)
+    unsubscribe: bool = True
+
+
+Change = Literal["set", "clear", "add", "remove", "increase", "decrease", "copy"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One change of one field (STEP_3). `field` is `person.…` or `company.…`; `copy` names its source in `value`."""
+
+    field: str
+    change: Change
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePerson:
+    """Change fields of a person or the person's company: all of them or none (STEP_3)."""
+
+    person: str
+    changes: tuple[FieldChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeMembership:
+    """Add a person to selections and projects, or remove it (STEP_4, STEP_5). `create` makes a missing selection."""
+
+    person: str
+    change: Literal["add", "remove"]
+    selections: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    create: bool = False
+
+
+Request = Email | ChangePerson | ChangeMembership
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The effect happened. `provider_id` is the other side's name for it; `text` is a sentence for the journal."""
+
+    provider_id: str = ""
+    text: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+class EffectError(Exception):
+    """Root of what a port may raise about an effect.
+
+    EffectError
+    ├── NotDone
+    └── Silence
+
+    `text` is the provider's own text: it may hold personal data and stays in our store (SAFE_4).
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class NotDone(EffectError):
+    """Nothing was handed over. `unreachable`: this recipient can never be reached this way."""
+
+    def __init__(self, text: str, *, retryable: bool, unreachable: bool = False) -> None:
+        super().__init__(text)
+        self.retryable = retryable
+        self.unreachable = unreachable
+
+
+class Silence(EffectError):
+    """Handed over, and no answer heard: whether it happened is unknown."""
+
+
+class Mail(Protocol):
+    """Sends e-mail. `key` is the effect's key; the same key always makes the same Message-ID."""
+
+    async def send(self, email: Email, key: str) -> Done: ...

@@ -1,0 +1,29 @@
+"""The kinds of step. A new kind is one file here and one line in the union."""
+
+from typing import Annotated, get_args
+
+from pydantic import Field
+
+from flows.steps.add_to import AddTo
+from flows.steps.exit import Exit
+from flows.steps.finish import Finish
+from flows.steps.remove_from import RemoveFrom
+from flows.steps.send_email import SendEmail
+from flows.steps.split import EveryoneElse, Split, SplitBranch
+from flows.steps.unavailable import Unavailable
+from flows.steps.update_person import UpdatePerson
+from flows.steps.wait import Wait
+from flows.steps.wait_for_action import ActionBranch, WaitForAction
+
+Step = Annotated[
+    SendEmail | Wait | WaitForAction | Split | UpdatePerson | AddTo | RemoveFrom | Exit | Finish | Unavailable,
+    Field(discriminator="kind"),
+]
+
+for _model in (ActionBranch, WaitForAction, SplitBranch, EveryoneElse, Split):
+    _model.model_rebuild(_types_namespace={"Step": Step})
+
+KINDS: tuple[str, ...] = tuple(
+    kind for model in get_args(get_args(Step)[0]) for kind in get_args(model.model_fields["kind"].annotation)
+)
+"""Every kind, by the name that flow files, activities and the Temporal UI use."""
