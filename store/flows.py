@@ -1,0 +1,86 @@
+"""Flows and their versions, and what is counted about them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel import Field, SQLModel
+
+from store.columns import Choice, Json, Moment
+
+
+class FlowStatus(StrEnum):
+    """A flow's life (LIFE)."""
+
+    DRAFT = "draft"
+    RUNNING = "running"
+    PAUSED = "paused"
+    OFF = "off"
+    CLOSED = "closed"
+    FINISHED = "finished"
+    ENDED = "ended"
+    STOPPED = "stopped"
+
+
+class FlowRow(SQLModel, table=True):
+    """A flow's life. This row is the gate: every effect and every enrolment looks at it first.
+
+    `epoch` counts commands, `applied_epoch` those whose background work (release, cancel) is done. `generation` grows
+    when everyone inside is cancelled at once: a participant of an older one reads as cancelled (LIFE_15).
+    """
+
+    __tablename__ = "flow"
+
+    id: str = Field(primary_key=True)
+    name: str
+    status: FlowStatus = Field(default=FlowStatus.DRAFT, sa_type=Choice(FlowStatus))
+    version: int = 1
+    epoch: int = 0
+    applied_epoch: int = 0
+    generation: int = 1
+    archived: bool = False
+    deleted: bool = False
+    ancestor: str | None = None
+    created_at: datetime = Field(sa_type=Moment)
+    changed_at: datetime = Field(sa_type=Moment)
+
+
+class FlowVersion(SQLModel, table=True):
+    """One immutable version of a flow (EDIT_1): `source` as it was written, `definition` as it was understood."""
+
+    __tablename__ = "flow_version"
+
+    flow: str = Field(primary_key=True, foreign_key="flow.id")
+    version: int = Field(primary_key=True)
+    source: str
+    definition: dict[str, Any] = Field(sa_type=Json)
+    author: str = ""
+    note: str = ""
+    at: datetime = Field(sa_type=Moment)
+
+
+class FlowTrigger(SQLModel, table=True):
+    """Which events a flow listens to in its current version: makes matching an event one indexed look (TRIG_1)."""
+
+    __tablename__ = "flow_trigger"
+
+    flow: str = Field(primary_key=True, foreign_key="flow.id")
+    number: int = Field(primary_key=True)
+    event: str = Field(index=True)
+
+
+class Tally(SQLModel, table=True):
+    """A counter, kept in the transactions that change what it counts, in shards so that no one row is waited for.
+
+    The value of a counter is the sum over its shards. `measure` is one of enrolled, status, reason, waiting, passed;
+    `name` the status, reason or step.
+    """
+
+    __tablename__ = "tally"
+
+    flow: str = Field(primary_key=True)
+    generation: int = Field(primary_key=True)
+    measure: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    shard: int = Field(primary_key=True)
+    count: int = 0

@@ -1,0 +1,234 @@
+"""Participants and what happened to them: effects, journal, events, messages."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from flows.outcome import Reason, Status
+from store.columns import Choice, Json, Moment
+
+
+class ParticipantRow(SQLModel, table=True):
+    """One person's enrolment in one flow.
+
+    `number` is the order of arrival. `step` is where the participant stands, `since` when it came there, `until` when
+    it goes on at the latest, `awaits` the events that may end its wait. `plan` is what the journey does next,
+    `position` counts the plans (+1 each): a try that finds a later position than its own does nothing. `passed` are the
+    steps done, never done again. `held` are the reasons why it may not move (PART_4), `holding` that the journey rests
+    on one. `wake` marks a signal that may have been lost: the sweep sends it again. `started` says that the workflow is
+    known to have been started.
+    """
+
+    __tablename__ = "participant"
+    __table_args__ = (
+        # PART_5: at most once active in one flow, whatever races.
+        Index(
+            "participant_active",
+            "flow",
+            "person",
+            "generation",
+            "key",
+            unique=True,
+            sqlite_where=text("status IN ('queued', 'active')"),
+            postgresql_where=text("status IN ('queued', 'active')"),
+        ),
+        Index("participant_of_person", "person", "flow"),
+        Index("participant_in_flow", "flow", "generation", "status", "number"),
+        Index("participant_at_step", "flow", "step", "number"),
+        Index(
+            "participant_holding",
+            "flow",
+            "number",
+            sqlite_where=text("holding"),
+            postgresql_where=text("holding"),
+        ),
+        Index(
+            "participant_unstarted",
+            "enrolled_at",
+            sqlite_where=text("NOT started AND status = 'active'"),
+            postgresql_where=text("NOT started AND status = 'active'"),
+        ),
+        Index(
+            "participant_until",
+            "until",
+            sqlite_where=text("status = 'active'"),
+            postgresql_where=text("status = 'active'"),
+        ),
+        Index(
+            "participant_wake", "wake", sqlite_where=text("wake IS NOT NULL"), postgresql_where=text("wake IS NOT NULL")
+        ),
+    )
+
+    number: int | None = Field(default=None, primary_key=True)
+    id: str = Field(unique=True)
+    flow: str = Field(foreign_key="flow.id")
+    person: str
+    key: str = ""
+    generation: int
+    version: int
+    status: Status = Field(sa_type=Choice(Status))
+    reason: Reason | None = Field(default=None, sa_type=Choice(Reason))
+    position: int = 1
+    step: str = ""
+    since: datetime = Field(sa_type=Moment)
+    until: datetime | None = Field(default=None, sa_type=Moment)
+    plan: dict[str, Any] = Field(sa_type=Json)
+    passed: list[str] = Field(sa_type=Json, default_factory=list)
+    awaits: list[str] = Field(sa_type=Json, default_factory=list)
+    held: list[str] = Field(sa_type=Json, default_factory=list)
+    holding: bool = False
+    wake: datetime | None = Field(default=None, sa_type=Moment)
+    started: bool = False
+    success_at: datetime | None = Field(default=None, sa_type=Moment)
+    success_before: bool = False
+    enrolled_at: datetime = Field(sa_type=Moment)
+    ended_at: datetime | None = Field(default=None, sa_type=Moment)
+    acted_at: datetime | None = Field(default=None, sa_type=Moment)
+    cause: list[str] = Field(sa_type=Json, default_factory=list)
+    event: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
+    kept: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
+
+
+class EffectStatus(StrEnum):
+    """What is known of an effect (SAFE_1)."""
+
+    PLANNED = "planned"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class EffectRow(SQLModel, table=True):
+    """One side effect in the world, by its key `participant/step/visit` (SAFE_1)."""
+
+    __tablename__ = "effect"
+    __table_args__ = (
+        Index("effect_by_status", "status", "flow"),
+        Index("effect_of_participant", "participant"),
+    )
+
+    key: str = Field(primary_key=True)
+    participant: str
+    flow: str
+    step: str
+    kind: str
+    channel: str
+    status: EffectStatus = Field(sa_type=Choice(EffectStatus))
+    tries: int = 1
+    planned_at: datetime = Field(sa_type=Moment)
+    settled_at: datetime | None = Field(default=None, sa_type=Moment)
+    provider_id: str = ""
+    error: str = ""
+
+
+class JournalRow(SQLModel, table=True):
+    """One line of a participant's journal (PART_7). `text` never holds the person's data."""
+
+    __tablename__ = "journal"
+    __table_args__ = (Index("journal_of_participant", "participant", "number"),)
+
+    number: int | None = Field(default=None, primary_key=True)
+    participant: str
+    flow: str
+    at: datetime = Field(sa_type=Moment)
+    step: str = ""
+    kind: str = ""
+    event: str
+    text: str
+    data: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
+
+
+class EventRow(SQLModel, table=True):
+    """Something that happened in the world: told by a service, a click, a form, the CRM (TRIG_1, STEP_14).
+
+    (`source`, `external_id`) deduplicates. `person` empty: nobody we know, kept as unmatched.
+    """
+
+    __tablename__ = "event"
+    __table_args__ = (
+        UniqueConstraint("source", "external_id", name="event_once"),
+        Index("event_of_person", "person", "type", "at"),
+    )
+
+    number: int | None = Field(default=None, primary_key=True)
+    id: str = Field(unique=True)
+    source: str
+    external_id: str
+    type: str
+    subject: str = ""
+    person: str = ""
+    at: datetime = Field(sa_type=Moment)
+    received_at: datetime = Field(sa_type=Moment)
+    data: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
+    cause: list[str] = Field(sa_type=Json, default_factory=list)
+    machine: bool = False
+
+
+class EventUse(SQLModel, table=True):
+    """One event satisfies one wait of a participant (STEP_14)."""
+
+    __tablename__ = "event_use"
+
+    participant: str = Field(primary_key=True)
+    event: str = Field(primary_key=True)
+    step: str
+
+
+class MessageRow(SQLModel, table=True):
+    """A message that a flow has sent or is about to send (GET /v1/messages)."""
+
+    __tablename__ = "message"
+    __table_args__ = (Index("message_of_person", "person", "at"), Index("message_of_participant", "participant", "at"))
+
+    id: str = Field(primary_key=True)
+    effect: str = Field(unique=True)
+    channel: str
+    person: str
+    participant: str
+    flow: str
+    step: str
+    content: str = ""
+    to: str
+    sender: str
+    subject: str = ""
+    text: str = ""
+    html: str = ""
+    headers: dict[str, str] = Field(sa_type=Json, default_factory=dict)
+    links: list[str] = Field(sa_type=Json, default_factory=list)
+    state: EffectStatus = Field(default=EffectStatus.PLANNED, sa_type=Choice(EffectStatus))
+    at: datetime = Field(sa_type=Moment)
+    opened_at: datetime | None = Field(default=None, sa_type=Moment)
+    clicked: list[str] = Field(sa_type=Json, default_factory=list)
+
+
+class AddressClaim(SQLModel, table=True):
+    """An address is active in a flow through one person at a time (PART_2). Given back when that one leaves."""
+
+    __tablename__ = "address_claim"
+    __table_args__ = (Index("claim_of_participant", "participant"),)
+
+    flow: str = Field(primary_key=True)
+    generation: int = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    address: str = Field(primary_key=True)
+    participant: str
+
+
+class EnrolmentJob(SQLModel, table=True):
+    """People proposed in bulk: carried on in pages, from `after` on, until done (TRIG_11)."""
+
+    __tablename__ = "enrolment_job"
+    __table_args__ = (Index("enrolment_job_of_flow", "flow", "done"),)
+
+    id: str = Field(primary_key=True)
+    flow: str
+    selection: str
+    after: str = ""
+    enrolled: int = 0
+    refused: int = 0
+    done: bool = False
+    again: bool = False
+    at: datetime = Field(sa_type=Moment)
