@@ -1,0 +1,175 @@
+"""The wire: all that crosses between workflows, activities and clients. Ids only, never a person's data (SAFE_4).
+
+Names here are never renamed and models gain only fields with defaults: journeys that sleep for months read them again.
+"""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+from temporalio.common import SearchAttributeKey
+
+TASK_QUEUE = "ferd"
+
+
+def control_queue(task_queue: str) -> str:
+    """Commands from the Temporal UI have slots of their own: a flow can be stopped behind 100,000 tasks."""
+    return f"{task_queue}-control"
+
+FERD_FLOW = SearchAttributeKey.for_keyword("FerdFlow")
+FERD_PERSON = SearchAttributeKey.for_keyword("FerdPerson")
+FERD_STEP = SearchAttributeKey.for_keyword("FerdStep")
+FERD_STATUS = SearchAttributeKey.for_keyword("FerdStatus")
+SEARCH_ATTRIBUTES = (FERD_FLOW, FERD_PERSON, FERD_STEP, FERD_STATUS)
+
+VISIBLE_WAIT = timedelta(minutes=1)
+"""Waits longer than this show their step in the search attributes; each such change costs an event."""
+
+
+STEP_ATTEMPTS = 8
+"""Tries of a step that Temporal makes with growing pauses, about a minute and a half; then the step waits (SAFE_2)."""
+
+
+def journey_id(flow: str, participant: str) -> str:
+    """The workflow id of one participant's journey."""
+    return f"journey/{flow}/{participant}"
+
+
+def flow_id(flow: str) -> str:
+    """The workflow id of a flow's life."""
+    return f"flow/{flow}"
+
+
+class Perform(BaseModel):
+    """Do a step: run the activity named by its kind."""
+
+    type: Literal["perform"] = "perform"
+    position: int
+    version: int
+    step: str
+    kind: str
+    summary: str = ""
+
+
+class Wait(BaseModel):
+    """Rest at a step until a moment (None: without limit) or a message; `then` comes after."""
+
+    type: Literal["wait"] = "wait"
+    position: int
+    version: int
+    step: str
+    kind: str
+    summary: str = ""
+    until: datetime | None = None
+    then: Perform
+
+
+class Hold(BaseModel):
+    """Rest until a message: the journey may not move on now, for these reasons."""
+
+    type: Literal["hold"] = "hold"
+    position: int
+    step: str
+    reasons: list[str]
+    summary: str = ""
+
+
+class Done(BaseModel):
+    """The journey is over."""
+
+    type: Literal["done"] = "done"
+    position: int
+    status: str
+    reason: str
+
+
+Plan = Annotated[Perform | Wait | Hold | Done, Field(discriminator="type")]
+
+
+class Message(BaseModel):
+    """A signal that reached a journey from outside: the store is told, then the store decides."""
+
+    kind: Literal["pause", "resume", "cancel", "record_action"]
+    id: str = ""
+    event: str = ""
+    at: datetime | None = None
+
+
+class RecordAction(BaseModel):
+    """What a backend service signals: an action's id, event name and time. Its data goes through POST /v1/events."""
+
+    id: str
+    type: str
+    time: datetime | None = None
+
+
+class JourneyInput(BaseModel):
+    """Start, or go on with, one participant's journey. `messages` were not yet told to the store."""
+
+    flow: str
+    participant: str
+    plan: Plan
+    messages: list[Message] = []
+    look: bool = False
+
+
+class StepInput(BaseModel):
+    """Do the step that the plan at this position names."""
+
+    flow: str
+    participant: str
+    position: int
+
+
+class LookInput(BaseModel):
+    """Tell the store these messages, then look there what comes next."""
+
+    flow: str
+    participant: str
+    messages: list[Message] = []
+
+
+class UnansweredInput(BaseModel):
+    """An activity ended without an answer: the store decides what that means for the journey."""
+
+    flow: str
+    participant: str
+    position: int
+    failure: str = ""
+
+
+class Answer(BaseModel):
+    """An activity's answer: what the journey does next."""
+
+    plan: Plan
+
+
+Command = Literal["run", "pause", "resume", "off", "close", "end", "stop"]
+
+
+class FlowInput(BaseModel):
+    """Start, or go on with, the life of one flow."""
+
+    flow: str
+
+
+class CommandInput(BaseModel):
+    """Give a flow a command."""
+
+    flow: str
+    command: Command
+
+
+class FlowState(BaseModel):
+    """How a flow stands, for the Temporal UI: `settled` when no background work is left, `over` when none can come."""
+
+    status: str
+    text: str
+    settled: bool = True
+    over: bool = False
+
+
+class SettleInput(BaseModel):
+    """Do a flow's background work: release, cancel, enrol."""
+
+    flow: str
