@@ -1,0 +1,154 @@
+"""The attention list: what a person has to look at (SAFE_2, SAFE_3).
+
+Two kinds of entries: participants held because a step keeps failing or their journey is lost, and effects of which
+nobody knows whether they happened. Effects come first in the list.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import String, cast, or_, select
+from sqlmodel import Session, col
+
+from activities import ledger
+from activities.participants import ATTENTION, possible
+from flows.outcome import Status
+from store.flows import FlowRow
+from store.journeys import EffectRow, EffectStatus, JournalRow, MessageRow, ParticipantRow
+
+Mark = Literal["done", "not_done"]
+
+# The places of the two kinds in the order of the list: "e" before "h".
+_EFFECT, _HELD = "e:", "h:"
+
+
+class UnknownEffect(LookupError):
+    """There is no effect of this key of which it is unknown whether it happened."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"there is no unknown effect {key}")
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to look at. `place`: in the list; `since`: when it came there; `possible`: what can be done."""
+
+    place: str
+    kind: Literal["held", "unknown"]
+    flow: str
+    participant: str
+    person: str
+    step: str
+    reason: str
+    text: str
+    since: datetime
+    possible: Sequence[str]
+    effect: str | None = None
+
+
+def entries(session: Session, after: str, limit: int, flow: str | None = None) -> list[Entry]:
+    """Up to `limit` entries that come after the place `after` in the list, of one flow or of all."""
+    found: list[Entry] = []
+    if not after.startswith(_HELD):
+        found = _unknown(session, after.removeprefix(_EFFECT), limit, flow)
+    if len(found) < limit:
+        number = after.removeprefix(_HELD) if after.startswith(_HELD) else ""
+        found += _held(session, int(number) if re.fullmatch("[0-9]{1,18}", number) else 0, limit - len(found), flow)
+    return found
+
+
+def mark(session: Session, effect: str, outcome: Mark, now: datetime) -> EffectRow:
+    """Settle an unknown effect: a person has found out whether it happened. Raises UnknownEffect."""
+    row = session.get(EffectRow, effect, with_for_update=True)
+    if row is None or row.status is not EffectStatus.UNKNOWN:
+        raise UnknownEffect(effect)
+    status = EffectStatus.DONE if outcome == "done" else EffectStatus.FAILED
+    ledger.settle(row, status, now, error=row.error)
+    message = session.scalar(select(MessageRow).where(col(MessageRow.effect) == effect))
+    if message is not None:
+        message.state = status
+    text = f"marked {outcome.replace('_', ' ')} by hand"
+    session.add(
+        JournalRow(
+            participant=row.participant, flow=row.flow, at=now, step=row.step, kind=row.kind, event=outcome, text=text
+        )
+    )
+    return row
+
+
+def _unknown(session: Session, after: str, limit: int, flow: str | None) -> list[Entry]:
+    query = (
+        select(EffectRow, col(ParticipantRow.person))
+        .join(ParticipantRow, col(ParticipantRow.id) == col(EffectRow.participant))
+        .where(col(EffectRow.status) == EffectStatus.UNKNOWN, col(EffectRow.key) > after)
+        .order_by(col(EffectRow.key))
+        .limit(limit)
+    )
+    if flow is not None:
+        query = query.where(col(EffectRow.flow) == flow)
+    return [
+        Entry(
+            place=f"{_EFFECT}{row.key}",
+            kind="unknown",
+            flow=row.flow,
+            participant=row.participant,
+            person=person,
+            step=row.step,
+            reason="unknown",
+            text=row.error,
+            since=row.settled_at or row.planned_at,
+            possible=["done", "not_done"],
+            effect=row.key,
+        )
+        for row, person in session.execute(query)
+    ]
+
+
+def _held(session: Session, after: int, limit: int, flow: str | None) -> list[Entry]:
+    names = cast(col(ParticipantRow.held), String)
+    query = (
+        select(ParticipantRow, FlowRow)
+        .join(FlowRow, col(FlowRow.id) == col(ParticipantRow.flow))
+        .where(col(ParticipantRow.holding), col(ParticipantRow.status) == Status.ACTIVE)
+        .where(col(ParticipantRow.generation) == col(FlowRow.generation))
+        .where(or_(*(names.contains(f'"{hold}"') for hold in ATTENTION)))
+        .where(col(ParticipantRow.number) > after)
+        .order_by(col(ParticipantRow.number))
+        .limit(limit)
+    )
+    if flow is not None:
+        query = query.where(col(ParticipantRow.flow) == flow)
+    rows = session.execute(query).all()
+    why = _latest(session, [row.id for row, _ in rows])
+    found = []
+    for row, of in rows:
+        line = why.get(row.id)
+        found.append(
+            Entry(
+                place=f"{_HELD}{row.number}",
+                kind="held",
+                flow=row.flow,
+                participant=row.id,
+                person=row.person,
+                step=row.step,
+                reason=next(hold for hold in ATTENTION if hold in row.held),
+                text=line.text if line is not None else "",
+                since=line.at if line is not None else row.since,
+                possible=possible(row, of),
+            )
+        )
+    return found
+
+
+def _latest(session: Session, participants: Sequence[str]) -> dict[str, JournalRow]:
+    """The line of each journal that says why it is held."""
+    query = (
+        select(JournalRow)
+        .where(col(JournalRow.participant).in_(participants), col(JournalRow.event).in_(ATTENTION))
+        .order_by(col(JournalRow.number))
+    )
+    return {row.participant: row for row in session.scalars(query)}

@@ -1,0 +1,224 @@
+"""What follows a command in the background: cancelling, releasing, enrolling in bulk (LIFE_10, TRIG_11).
+
+Page by page, each participant in a transaction of its own; killed half way it simply goes on, because what is done no
+longer needs doing. A new command ends the work on the old one at the next page.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import Select, func, select, update
+from sqlmodel import Session, col
+
+from activities.definitions import Definitions
+from activities.dispatcher import Asked, Dispatcher, StartJourney, WakeJourney
+from activities.enrolment import Enrolled, Enrolment, Proposal
+from activities.standing import Rules, Standing, UnknownParticipant
+from flows.outcome import Status
+from store.flows import FlowRow, FlowStatus
+from store.journeys import EnrolmentJob, ParticipantRow
+from store.people import SelectionMember
+from workflows.contract import FlowState
+
+PAGE = 200
+
+Clock = Callable[[], datetime]
+Query = Select[int | None, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Participants of one page: number, id, person."""
+
+    rows: Sequence[tuple[int, str, str]]
+
+    @property
+    def last(self) -> int:
+        return self.rows[-1][0]
+
+
+class Background:
+    """The background work of flows."""
+
+    def __init__(self, dispatcher: Dispatcher, rules: Rules, enrolment: Enrolment, clock: Clock) -> None:
+        self._dispatcher = dispatcher
+        self._rules = rules
+        self._enrolment = enrolment
+        self._clock = clock
+
+    async def settle(self, flow: str, progress: Callable[[str], None]) -> FlowState:
+        """Do all that the flow's status asks for; `progress` hears of every page."""
+        epoch, status, generation = await self._dispatcher.write(lambda session: _epoch(session, flow))
+        await self._cancel(flow, generation, progress)
+        if status is FlowStatus.RUNNING:
+            await self._release_edited(flow, generation, progress)
+            await self._release_held(flow, generation, progress)
+            await self._admit_queued(flow, generation, progress)
+        await self._enrol(flow, progress)
+        return await self._dispatcher.write(lambda session: self._applied(session, flow, epoch))
+
+    def _applied(self, session: Session, flow: str, epoch: int) -> FlowState:
+        row = session.get_one(FlowRow, flow, with_for_update=True)
+        row.applied_epoch = max(row.applied_epoch, epoch)
+        inside = session.connection().execute(
+            select(col(ParticipantRow.status), func.count())
+            .where(col(ParticipantRow.flow) == flow, col(ParticipantRow.generation) == row.generation)
+            .where(col(ParticipantRow.status).in_([Status.ACTIVE, Status.QUEUED]))
+            .group_by(col(ParticipantRow.status))
+        )
+        counts = {Status(status).value: count for status, count in inside}
+        text = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "nobody inside"
+        settled = row.epoch == epoch
+        return FlowState(
+            status=row.status.value, text=text, settled=settled, over=settled and row.status is FlowStatus.ENDED
+        )
+
+    async def _cancel(self, flow: str, generation: int, progress: Callable[[str], None]) -> None:
+        query = _inside(flow).where(col(ParticipantRow.generation) < generation)
+        async for page in self._pages(query):
+            for _, participant, _ in page.rows:
+                await self._dispatcher.write(partial(self._stop, participant))
+            await self._dispatcher.tell([WakeJourney(flow, id) for _, id, _ in page.rows])
+            progress(f"cancelled up to {page.last}")
+
+    def _stop(self, participant: str, session: Session) -> None:
+        try:
+            Standing.lock(session, participant, self._clock(), self._rules).stop()
+        except UnknownParticipant:
+            return
+
+    async def _release_held(self, flow: str, generation: int, progress: Callable[[str], None]) -> None:
+        query = _inside(flow).where(col(ParticipantRow.holding), col(ParticipantRow.generation) == generation)
+        async for page in self._pages(query):
+            await self._wake(flow, page)
+            progress(f"released up to {page.last}")
+
+    async def _release_edited(self, flow: str, generation: int, progress: Callable[[str], None]) -> None:
+        """Wake those who rest in a step that has changed since their plan was made (LIFE_4)."""
+        touched = await self._dispatcher.write(lambda session: _touched(session, self._rules.definitions, flow))
+        for version, steps in touched.items():
+            query = _inside(flow).where(
+                col(ParticipantRow.step).in_(steps),
+                col(ParticipantRow.version) == version,
+                col(ParticipantRow.generation) == generation,
+            )
+            async for page in self._pages(query):
+                await self._wake(flow, page)
+                progress(f"planned afresh up to {page.last}")
+
+    async def _wake(self, flow: str, page: _Page) -> None:
+        ids, now = [id for _, id, _ in page.rows], self._clock()
+        await self._dispatcher.write(
+            lambda session: session.execute(
+                update(ParticipantRow).where(col(ParticipantRow.id).in_(ids)).values(wake=now)
+            )
+        )
+        await self._dispatcher.tell([WakeJourney(flow, id) for id in ids])
+
+    async def _admit_queued(self, flow: str, generation: int, progress: Callable[[str], None]) -> None:
+        """Those who came during a pause enter the first step in the order in which they came (LIFE_4)."""
+        query = (
+            select(col(ParticipantRow.number), col(ParticipantRow.id), col(ParticipantRow.person))
+            .where(col(ParticipantRow.flow) == flow, col(ParticipantRow.status) == Status.QUEUED)
+            .where(col(ParticipantRow.generation) == generation)
+        )
+        async for page in self._pages(query):
+            for _, id, _ in page.rows:
+                asked = await self._dispatcher.write(partial(self._admit, id))
+                await self._dispatcher.tell(asked, in_order=True)
+            progress(f"admitted up to {page.last}")
+
+    def _admit(self, participant: str, session: Session) -> list[Asked]:
+        try:
+            here = Standing.lock(session, participant, self._clock(), self._rules)
+        except UnknownParticipant:
+            return []
+        row = here.row
+        if row.status is not Status.QUEUED or here.flow.status is not FlowStatus.RUNNING:
+            return []
+        here.admit()
+        return [StartJourney(row.flow, row.id, row.person, here.plan, here.flow.name)]
+
+    async def _enrol(self, flow: str, progress: Callable[[str], None]) -> None:
+        while True:
+            left = await self._dispatcher.write(lambda session: self._enrol_page(session, flow))
+            if left is None:
+                return
+            progress(left)
+
+    def _enrol_page(self, session: Session, flow: str) -> str | None:
+        """Propose the next people of the oldest unfinished job; None if there is nothing more to do now."""
+        job = session.scalar(
+            select(EnrolmentJob)
+            .where(col(EnrolmentJob.flow) == flow, ~col(EnrolmentJob.done))
+            .order_by(col(EnrolmentJob.at), col(EnrolmentJob.id))
+            .limit(1)
+            .with_for_update()
+        )
+        if job is None or session.get_one(FlowRow, flow).status not in (FlowStatus.RUNNING, FlowStatus.PAUSED):
+            return None
+        people = session.scalars(
+            select(col(SelectionMember.person))
+            .where(col(SelectionMember.selection) == job.selection, col(SelectionMember.person) > job.after)
+            .order_by(col(SelectionMember.person))
+            .limit(PAGE)
+        ).all()
+        now = self._clock()
+        for person in people:
+            answer = self._enrolment.propose(session, Proposal(flow, person, "selection", again=job.again), now)
+            if isinstance(answer, Enrolled):
+                job.enrolled += 1
+            else:
+                job.refused += 1
+        job.done = len(people) < PAGE
+        job.after = people[-1] if people else job.after
+        return f"enrolled {job.enrolled}, refused {job.refused}"
+
+    async def _pages(self, query: Query) -> AsyncIterator[_Page]:
+        after = 0
+        while rows := await self._dispatcher.write(partial(_page, query, after)):
+            page = _Page(rows)
+            yield page
+            after = page.last
+
+
+def _page(query: Query, after: int, session: Session) -> list[tuple[int, str, str]]:
+    place = col(ParticipantRow.number)
+    ordered = query.where(place > after).order_by(place).limit(PAGE)
+    return [(number or 0, id, person) for number, id, person in session.execute(ordered)]
+
+
+def _inside(flow: str) -> Query:
+    return select(col(ParticipantRow.number), col(ParticipantRow.id), col(ParticipantRow.person)).where(
+        col(ParticipantRow.flow) == flow, col(ParticipantRow.status).in_([Status.ACTIVE, Status.QUEUED])
+    )
+
+
+def _epoch(session: Session, flow: str) -> tuple[int, FlowStatus, int]:
+    row = session.get_one(FlowRow, flow)
+    return row.epoch, row.status, row.generation
+
+
+def _touched(session: Session, definitions: Definitions, flow: str) -> dict[int, list[str]]:
+    """Version -> the steps of it that are different, or gone, in the current one."""
+    row = session.get_one(FlowRow, flow)
+    now = definitions.current(session, row)
+    versions = session.scalars(
+        select(col(ParticipantRow.version))
+        .where(col(ParticipantRow.flow) == flow, col(ParticipantRow.status) == Status.ACTIVE)
+        .where(col(ParticipantRow.version) < row.version)
+        .distinct()
+    )
+    touched: dict[int, list[str]] = {}
+    for version in versions:
+        before = definitions.outline(session, flow, version)
+        changed = [
+            id
+            for id, step in before.step.items()
+            if id not in now.step or now.step[id] != step or now.after(id) != before.after(id)
+        ]
+        if changed:
+            touched[version] = changed
+    return touched

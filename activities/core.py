@@ -1,0 +1,84 @@
+"""Everything that acts, put together: what a worker, the API and the command line need of one store."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio.client import Client
+
+from activities.background import Background
+from activities.crm.embedded import EmbeddedCrm
+from activities.definitions import Definitions
+from activities.dispatcher import Dispatcher
+from activities.enrolment import Enrolment
+from activities.events import Events
+from activities.flow import FlowActivities
+from activities.handover import HandOvers
+from activities.journey import JourneyActivities
+from activities.standing import Rules
+from activities.steps import Steps
+from activities.sweep import Sweep
+from flows.ports import ChangeMembership, ChangePerson, Mail
+from store.database import Database
+from workflows.contract import TASK_QUEUE
+
+
+def now() -> datetime:
+    """The time of this machine, for what no activity's clock governs."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """One store and one Temporal, with all that acts on them."""
+
+    db: Database
+    dispatcher: Dispatcher
+    definitions: Definitions
+    crm: EmbeddedCrm
+    enrolment: Enrolment
+    events: Events
+    rules: Rules
+    background: Background
+    sweep: Sweep
+
+    @classmethod
+    def build(
+        cls, db: Database, client: Client, *, task_queue: str = TASK_QUEUE, clock: Callable[[], datetime] = now
+    ) -> "Core":
+        """Put it together."""
+        dispatcher = Dispatcher(db, client, task_queue)
+        definitions = Definitions()
+
+        def occur(*given: Any, **told: Any) -> None:  # the CRM tells events, and events look into the CRM
+            events.occur(*given, **told)
+
+        crm = EmbeddedCrm(occur)
+        enrolment = Enrolment(definitions, crm)
+        events = Events(definitions, crm, enrolment)
+        rules = Rules(definitions, crm, HandOvers(enrolment, crm).hand_over)
+        return cls(
+            db=db,
+            dispatcher=dispatcher,
+            definitions=definitions,
+            crm=crm,
+            enrolment=enrolment,
+            events=events,
+            rules=rules,
+            background=Background(dispatcher, rules, enrolment, clock),
+            sweep=Sweep(client, dispatcher, rules, clock),
+        )
+
+    def activities(self, mail: Mail) -> list[Callable[..., Any]]:
+        """What runs on the common task queue."""
+        steps = Steps(self.rules, {ChangePerson: self.crm, ChangeMembership: self.crm})
+        journey = JourneyActivities(self.dispatcher, steps, self.events, mail)
+        return [*journey.all(), *self._flow().all()]
+
+    def control_activities(self) -> list[Callable[..., Any]]:
+        """What runs on the control task queue."""
+        return self._flow().control()
+
+    def _flow(self) -> FlowActivities:
+        return FlowActivities(self.dispatcher, self.definitions, self.crm, self.background)

@@ -1,0 +1,91 @@
+"""Many people written at once, from the rows of an import."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import insert, select
+from sqlmodel import Session, col
+
+from activities.crm.companies import Companies
+from activities.crm.importing import Row
+from activities.crm.occur import Occur
+from activities.crm.people import People
+from store.columns import new_id
+from store.people import Company, Person
+
+# Every row has the same columns, so that one statement writes them all.
+_NOBODY = Person(id="", created_at=datetime.min, updated_at=datetime.min).model_dump()
+
+
+class Saved(NamedTuple):
+    """How many people are new and how many were known."""
+
+    created: int
+    updated: int
+
+
+class Bulk:
+    """Writes rows of an import. Nobody is enrolled by it unless asked (TRIG_1)."""
+
+    def __init__(self, people: People, companies: Companies, occur: Occur) -> None:
+        self._people = people
+        self._companies = companies
+        self._occur = occur
+
+    def save(self, session: Session, rows: Sequence[Row], at: datetime, *, fire_triggers: bool) -> Saved:
+        """Write one chunk of rows; no external id may come twice in it."""
+        known = self._known(session, rows)
+        companies = self._companies_of(session, rows, at)
+        created: list[dict[str, Any]] = []
+        for row in rows:
+            fields = row.person
+            if row.company:
+                fields = {**fields, "company": companies[row.company["name_key"]]}
+            person = known.get(fields.get("external_id", ""))
+            if person is None:
+                created.append({**_NOBODY, **fields, "id": new_id("per"), "created_at": at, "updated_at": at})
+            else:
+                self._update(session, person, fields, at, fire_triggers=fire_triggers)
+        if created:
+            session.execute(insert(Person), created)
+        if fire_triggers:
+            for fields in created:
+                self._occur(session, type="person_created", person=fields["id"], at=at)
+        return Saved(len(created), len(rows) - len(created))
+
+    def _known(self, session: Session, rows: Sequence[Row]) -> dict[str, Person]:
+        keys = [row.person["external_id"] for row in rows if "external_id" in row.person]
+        query = select(Person).where(col(Person.external_id).in_(keys)).order_by(col(Person.id)).with_for_update()
+        return {person.external_id: person for person in session.scalars(query) if person.external_id}
+
+    def _companies_of(self, session: Session, rows: Sequence[Row], at: datetime) -> dict[str, str]:
+        """The companies' ids by the keys of their names; missing ones are made, known ones changed."""
+        keys = {row.company["name_key"] for row in rows if row.company}
+        query = select(Company).where(col(Company.name_key).in_(keys)).order_by(col(Company.id).desc())
+        # Of several with the same name the oldest is meant.
+        found = {company.name_key: company for company in session.scalars(query.with_for_update())}
+        for row in rows:
+            if not row.company:
+                continue
+            key = row.company["name_key"]
+            if key in found:
+                fields = {name: value for name, value in row.company.items() if name not in ("name", "name_key")}
+                self._companies.save(session, found[key], fields, at)
+            else:
+                found[key] = Company(id=new_id("com"), **row.company, created_at=at, updated_at=at)
+                session.add(found[key])
+        session.flush()  # people refer to them
+        return {key: company.id for key, company in found.items()}
+
+    def _update(
+        self, session: Session, person: Person, fields: dict[str, Any], at: datetime, *, fire_triggers: bool
+    ) -> None:
+        for nested in ("consent", "custom"):
+            if nested in fields:
+                fields = {**fields, nested: {**getattr(person, nested), **fields[nested]}}
+        restored, person.deleted_at = person.deleted_at is not None, None
+        self._people.save(session, person, fields, at, told=not restored, triggers=fire_triggers)
+        if restored and fire_triggers:
+            session.flush()
+            self._occur(session, type="person_created", person=person.id, at=at)

@@ -1,0 +1,60 @@
+"""The names that flows may refer to, from the store (LIFE_2)."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import select
+from sqlmodel import Session, SQLModel, col
+
+from flows.catalog import Kind
+from store.flows import FlowRow
+from store.library import ContentRow, FileRow, FormRow, LinkRow, SubscriptionType
+from store.people import Project, Selection
+
+_TABLES: Mapping[Kind, type[SQLModel]] = {
+    "content": ContentRow,
+    "selection": Selection,
+    "project": Project,
+    "flow": FlowRow,
+    "link": LinkRow,
+    "form": FormRow,
+    "file": FileRow,
+    "subscription_type": SubscriptionType,
+}
+_MOST_NAMES = 1_000
+
+
+class StoreCatalog:
+    """flows.catalog.Catalog over one transaction. Asking about what does not exist raises NoResultFound."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def exists(self, kind: Kind, name: str) -> bool:
+        """Whether there is such a thing; a deleted flow is not."""
+        row = self._session.get(_TABLES[kind], name)
+        return row is not None and not (isinstance(row, FlowRow) and row.deleted)
+
+    def names(self, kind: Kind) -> list[str]:
+        """The first thousand ids."""
+        id = _TABLES[kind].__table__.c.id  # type: ignore[attr-defined]
+        query = select(id).order_by(id).limit(_MOST_NAMES)
+        if kind == "flow":
+            query = query.where(~col(FlowRow.deleted))
+        return list(self._session.scalars(query))
+
+    def content_templates(self, content: str) -> dict[str, str]:
+        """Liquid sources by part."""
+        row = self._session.get_one(ContentRow, content)
+        return {"subject": row.subject, "html": row.html, "text": row.text}
+
+    def content_ready(self, content: str) -> bool:
+        """Whether it may be sent."""
+        return self._session.get_one(ContentRow, content).state == "ready"
+
+    def file_size(self, file: str) -> int:
+        """In bytes."""
+        return self._session.get_one(FileRow, file).size
+
+    def content_attachments(self, content: str) -> list[str]:
+        """Ids of the files that always go with it."""
+        return list(self._session.get_one(ContentRow, content).attachments)

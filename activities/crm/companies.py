@@ -1,0 +1,156 @@
+"""Companies: created, replaced, changed, deleted."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from activities.crm.faults import Fault, Missing, Refused, faults
+from activities.crm.models import CompanyIn
+from activities.crm.occur import Occur
+from activities.crm.values import name_key, present
+from store.columns import new_id
+from store.people import Associate, Company, Person
+
+
+class Companies:
+    """Writes companies, and tells their people what changed."""
+
+    def __init__(self, occur: Occur) -> None:
+        self._occur = occur
+
+    def get(self, session: Session, company: str) -> Company:
+        """The company. Raises Missing."""
+        row = session.get(Company, company)
+        if row is None:
+            raise Missing("company", company)
+        return row
+
+    def page(self, session: Session, after: str, limit: int) -> Sequence[Company]:
+        """Companies in the order of their ids, from after that one on."""
+        query = select(Company).where(col(Company.id) > after).order_by(col(Company.id))
+        return session.scalars(query.limit(limit)).all()
+
+    def create(self, session: Session, given: CompanyIn, at: datetime) -> Company:
+        """A new company."""
+        return self._insert(session, new_id("com"), given, at)
+
+    def replace(self, session: Session, company: str, given: CompanyIn, at: datetime) -> tuple[Company, bool]:
+        """The company with this id gets these fields and no others; True: it was created."""
+        row = session.get(Company, company, with_for_update=True)
+        if row is None:
+            return self._insert(session, company, given, at), True
+        self.save(session, row, columns(given), at)
+        return row, False
+
+    def patch(self, session: Session, company: str, changes: Mapping[str, Any], at: datetime) -> Company:
+        """Change the fields given; `custom` is merged, null removes (RFC 7396)."""
+        row = self.lock(session, company)
+        self.save(session, row, merged(row, changes), at)
+        return row
+
+    def delete(self, session: Session, company: str, at: datetime) -> None:
+        """The company goes; its people stay, without a company."""
+        row = self.lock(session, company)
+        people = self._people(session, company)
+        session.delete(row)
+        session.flush()
+        self._tell(session, people, ["company"], at, ())
+
+    def lock(self, session: Session, company: str) -> Company:
+        """The company, locked until the transaction ends. Raises Missing."""
+        row = session.get(Company, company, with_for_update=True)
+        if row is None:
+            raise Missing("company", company)
+        return row
+
+    def save(
+        self,
+        session: Session,
+        row: Company,
+        fields: Mapping[str, Any],
+        at: datetime,
+        *,
+        cause: Sequence[str] = (),
+        besides: str = "",
+    ) -> list[str]:
+        """Give a locked row these columns and tell its people, `besides` one; answers the changed, `company.…`."""
+        _check(session, fields)
+        changed = assign(row, fields)
+        if changed:
+            row.updated_at = at
+            session.flush()
+            people = [person for person in self._people(session, row.id) if person != besides]
+            self._tell(session, people, changed, at, cause)
+        return changed
+
+    def _insert(self, session: Session, id: str, given: CompanyIn, at: datetime) -> Company:
+        fields = columns(given)
+        _check(session, fields)
+        row = Company(id=id, **fields, created_at=at, updated_at=at)
+        session.add(row)
+        session.flush()
+        return row
+
+    def _people(self, session: Session, company: str) -> Sequence[str]:
+        query = select(col(Person.id)).where(col(Person.company) == company, col(Person.deleted_at).is_(None))
+        return session.scalars(query.order_by(col(Person.id))).all()
+
+    def _tell(
+        self, session: Session, people: Sequence[str], changed: list[str], at: datetime, cause: Sequence[str]
+    ) -> None:
+        # One change, many people: it enrols nobody, but conditions on the company may have come to hold (STEP_14).
+        for person in people:
+            self._occur(
+                session,
+                type="person_updated",
+                person=person,
+                at=at,
+                data={"changed": changed},
+                cause=cause,
+                triggers=False,
+            )
+
+
+def columns(given: CompanyIn) -> dict[str, Any]:
+    """The columns that hold these fields."""
+    return {**given.model_dump(), "custom": present(given.custom), "name_key": name_key(given.name)}
+
+
+def assign(row: Company, fields: Mapping[str, Any]) -> list[str]:
+    """Give the row these columns; answers the names of the fields that changed, `company.employees`."""
+    changed = []
+    for name, value in fields.items():
+        before = getattr(row, name)
+        if before == value:
+            continue
+        setattr(row, name, value)
+        if name == "custom":
+            changed += [f"company.custom.{key}" for key in {**before, **value} if before.get(key) != value.get(key)]
+        elif name != "name_key":
+            changed.append(f"company.{name}")
+    return sorted(changed)
+
+
+def merged(row: Company, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that these changes of fields lead to; only what changes is checked. Raises Refused."""
+    given = {
+        name: {**row.custom, **value} if name == "custom" and isinstance(value, Mapping) else value
+        for name, value in changes.items()
+    }
+    try:
+        model = CompanyIn.model_validate({"name": row.name, **given})
+    except ValidationError as error:
+        raise Refused(faults(error, CompanyIn)) from None
+    names = {*changes, *(["name_key"] if "name" in changes else ())}
+    return {name: value for name, value in columns(model).items() if name in names}
+
+
+def _check(session: Session, fields: Mapping[str, Any]) -> None:
+    owner = fields.get("our_contact")
+    if owner is not None and session.get(Associate, owner) is None:
+        remedy = "Create the associate first, or leave it out."
+        raise Refused([Fault(f"There is no associate {owner}.", remedy, ("our_contact",))])

@@ -1,0 +1,119 @@
+"""The embedded CRM: people and groups in our own store, changed in the transaction of whoever asks."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from activities.crm import changes, companies, people
+from activities.crm.bulk import Bulk
+from activities.crm.catalog import StoreCatalog
+from activities.crm.companies import Companies
+from activities.crm.facts import PersonFacts, facts_of
+from activities.crm.faults import CrmError, Missing
+from activities.crm.groups import PROJECT, SELECTION, Groups, is_member
+from activities.crm.models import Channel, NamedIn
+from activities.crm.occur import Occur
+from activities.crm.people import People
+from activities.crm.values import email_key
+from flows.ports import ChangeMembership, ChangePerson, Done, NotDone
+from store.columns import new_id
+from store.inserts import insert_new
+from store.people import BlockedAddress, Company, Person, Selection
+
+
+class EmbeddedCrm:
+    """Carries out what steps ask for, and holds what the API works with: `people`, `companies`, `groups`, `bulk`.
+
+    Every change is part of the session it is given (`transactional`): it is kept or lost together with the journey's
+    own record of it, so that it happens once (SAFE_1).
+    """
+
+    transactional = True
+
+    def __init__(self, occur: Occur) -> None:
+        self.people = People(occur)
+        self.companies = Companies(occur)
+        self.groups = Groups(occur)
+        self.bulk = Bulk(self.people, self.companies, occur)
+
+    def perform(
+        self, session: Session, request: ChangePerson | ChangeMembership, *, at: datetime, cause: Sequence[str]
+    ) -> Done:
+        """Do it, all or nothing. Raises NotDone, never retryable, with nothing changed."""
+        try:
+            with session.begin_nested():
+                if isinstance(request, ChangePerson):
+                    return self._change_person(session, request, at, cause)
+                return self._change_membership(session, request, at, cause)
+        except CrmError as error:
+            raise NotDone(f"{error.what} {error.remedy}", retryable=False) from error
+
+    def facts_of(self, session: Session, person: str) -> PersonFacts:
+        """What is known of the person, its company, our contact and our service contact."""
+        return facts_of(session, person)
+
+    def is_member(self, session: Session, person: str, group: str) -> bool:
+        """Whether the person is in the selection or project with this id."""
+        return is_member(session, person, group)
+
+    def catalog(self, session: Session) -> StoreCatalog:
+        """The names that flows may refer to."""
+        return StoreCatalog(session)
+
+    def address_key(self, channel: Channel, address: str) -> str:
+        """An address as it is compared; mobile numbers are kept in E.164 and compared as they are."""
+        return email_key(address) if channel == "email" else address
+
+    def is_blocked(self, session: Session, channel: Channel, key: str) -> bool:
+        """Whether nothing is sent to this address any more (PART_2)."""
+        query = select(col(BlockedAddress.id)).where(
+            col(BlockedAddress.channel) == channel, col(BlockedAddress.address) == key
+        )
+        return session.scalar(query) is not None
+
+    def block(self, session: Session, channel: Channel, address: str, reason: str, at: datetime) -> None:
+        """Send nothing to this address any more; an address blocked before keeps its reason."""
+        key = self.address_key(channel, address)
+        if not self.is_blocked(session, channel, key):
+            times = {"created_at": at, "updated_at": at}
+            row = {"id": new_id("blk"), "channel": channel, "address": key, "reason": reason, **times}
+            insert_new(session, BlockedAddress, [row])
+
+    def _change_person(self, session: Session, request: ChangePerson, at: datetime, cause: Sequence[str]) -> Done:
+        person = session.get(Person, request.person, with_for_update=True)
+        if person is None or person.deleted_at is not None:
+            raise Missing("person", request.person)
+        company = session.get(Company, person.company, with_for_update=True) if person.company else None
+        known = self.facts_of(session, person.id)
+        written = changes.apply(
+            request.changes, {"person": known.person, "company": known.company, "owner": known.owner}
+        )
+        changed: list[str] = []
+        if company is not None and "company" in written:
+            fields = companies.merged(company, written["company"])
+            changed = self.companies.save(session, company, fields, at, cause=cause, besides=person.id)
+        fields = people.merged(person, written.get("person", {}))
+        changed = self.people.save(session, person, fields, at, cause=cause, also_changed=changed)
+        return Done(text=f"changed {', '.join(changed)}" if changed else "everything was so already")
+
+    def _change_membership(
+        self, session: Session, request: ChangeMembership, at: datetime, cause: Sequence[str]
+    ) -> Done:
+        self.people.get(session, request.person)
+        if request.create and request.change == "add":
+            for name in request.selections:
+                given = NamedIn(name=name)
+                insert_new(session, Selection, [{"id": name, "name": given.name, "created_at": at, "updated_at": at}])
+        changed: list[str] = []
+        for kind, groups in ((SELECTION, request.selections), (PROJECT, request.projects)):
+            for group in groups:
+                if request.change == "add":
+                    done = len(self.groups.add(session, kind, group, [request.person], at, cause=cause))
+                else:
+                    done = self.groups.remove(session, kind, group, [request.person])
+                if done:
+                    changed.append(f"{kind.noun} {group}")
+        verb = "added to" if request.change == "add" else "removed from"
+        return Done(text=f"{verb} {', '.join(changed)}" if changed else "everything was so already")

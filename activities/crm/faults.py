@@ -1,0 +1,101 @@
+"""What is wrong with data that somebody gave: where, what, and how to mend it (SAFE_5)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+_REMEDIES = {
+    "missing": "Add it.",
+    "extra_forbidden": "Remove it.",
+    "json_invalid": "Send valid JSON.",
+    "string_type": "Write text, in quotes.",
+    "bool_type": "Write true or false.",
+    "bool_parsing": "Write true or false.",
+    "int_type": "Write a whole number.",
+    "int_parsing": "Write a whole number.",
+    "list_type": "Write a list.",
+    "dict_type": "Write an object.",
+    "model_attributes_type": "Write a JSON object.",
+    "literal_error": "Write one of these.",
+    "string_pattern_mismatch": "Write it in this form.",
+    "string_too_long": "Shorten it.",
+    "string_too_short": "Write something.",
+    "too_long": "Send fewer at a time.",
+    "too_short": "Give at least one.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong: `where` is the path in the data, ("consent", "email")."""
+
+    what: str
+    remedy: str
+    where: tuple[str | int, ...] = ()
+
+    @property
+    def pointer(self) -> str:
+        """The place as a JSON pointer (RFC 6901)."""
+        return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in self.where)
+
+
+class CrmError(Exception):
+    """Root of what the CRM answers when it cannot do what was asked; nothing was changed.
+
+    CrmError
+    ├── Missing    there is no such thing
+    ├── Conflict   it contradicts what is there
+    └── Refused    the data is wrong; `faults` say where
+    """
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+
+
+class Missing(CrmError):
+    """There is no such thing."""
+
+    def __init__(self, kind: str, id: str) -> None:
+        super().__init__(f"There is no {kind} {id}.", f"Check the id, or create the {kind}.")
+
+
+class Conflict(CrmError):
+    """It contradicts what is there."""
+
+
+class Refused(CrmError):
+    """The data is wrong."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(faults[0].what, faults[0].remedy)
+        self.faults = tuple(faults)
+
+
+def faults(error: ValidationError, model: type[BaseModel] | None = None) -> list[Fault]:
+    """pydantic's errors in our words."""
+    return [fault(one, model) for one in error.errors(include_url=False, include_input=False)]
+
+
+def fault(error: Mapping[str, Any], model: type[BaseModel] | None = None) -> Fault:
+    """One of pydantic's errors in our words; `model` knows the names that exist, for "did you mean"."""
+    kind, where = error["type"], tuple(error["loc"])
+    remedy = error.get("ctx", {}).get("remedy") or _REMEDIES.get(kind, "Mend the value.")
+    if kind == "extra_forbidden":
+        what = f"There is no field “{where[-1]}”."
+        near = get_close_matches(str(where[-1]), _names(model), 1)
+        remedy = f"Did you mean “{near[0]}”?" if near else remedy
+    elif kind == "missing":
+        what = "A required value is missing."
+    else:
+        message: str = error["msg"]
+        what = message[:1].upper() + message[1:].rstrip(".") + "."
+    return Fault(what, remedy, where)
+
+
+def _names(model: type[BaseModel] | None) -> Iterable[str]:
+    return model.model_fields if model else ()

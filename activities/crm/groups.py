@@ -1,0 +1,122 @@
+"""Membership of selections and projects."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, select
+from sqlmodel import Session, col
+
+from activities.crm.faults import Fault, Missing, Refused
+from activities.crm.occur import Occur
+from store.inserts import insert_new
+from store.people import Person, Project, ProjectMember, Selection, SelectionMember
+
+_CHUNK = 500  # ids in a statement
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of group: its table, its members' table, and the event of joining one."""
+
+    noun: str
+    table: type[Selection] | type[Project]
+    members: type[SelectionMember] | type[ProjectMember]
+    event: str
+
+    @property
+    def group(self) -> Any:
+        """The members' column that names the group."""
+        return getattr(self.members, self.noun)
+
+
+SELECTION = Kind("selection", Selection, SelectionMember, "added_to_selection")
+PROJECT = Kind("project", Project, ProjectMember, "added_to_project")
+
+
+class Member(NamedTuple):
+    """A person is in a group since `at`."""
+
+    person: str
+    at: datetime
+
+
+class Groups:
+    """Adds and removes members, and tells it."""
+
+    def __init__(self, occur: Occur) -> None:
+        self._occur = occur
+
+    def add(
+        self,
+        session: Session,
+        kind: Kind,
+        group: str,
+        people: Sequence[str],
+        at: datetime,
+        *,
+        cause: Sequence[str] = (),
+        triggers: bool = True,
+    ) -> list[str]:
+        """Make these people members; answers those who were not yet. Raises Missing, and Refused for unknown people."""
+        self._check(session, kind, group)
+        known = set(_lock_people(session, people))
+        unknown = [index for index, person in enumerate(people) if person not in known]
+        if unknown:
+            remedy = "Check the ids, or leave these out; nobody was added."
+            raise Refused([Fault("There is no person with this id.", remedy, ("people", i)) for i in unknown[:100]])
+        rows = [{kind.noun: group, "person": person, "at": at} for person in sorted(known)]
+        added = [row["person"] for row in insert_new(session, kind.members, rows)]
+        for person in added:
+            self._occur(
+                session,
+                type=kind.event,
+                person=person,
+                at=at,
+                data={kind.noun: group},
+                cause=cause,
+                triggers=triggers,
+            )
+        return added
+
+    def remove(self, session: Session, kind: Kind, group: str, people: Sequence[str]) -> int:
+        """Make these people members no longer; answers how many were. Raises Missing."""
+        self._check(session, kind, group)
+        removed = 0
+        for chunk in _chunks(people):
+            gone = delete(kind.members).where(kind.group == group, col(kind.members.person).in_(chunk))
+            removed += len(session.scalars(gone.returning(col(kind.members.person))).all())
+        return removed
+
+    def members(self, session: Session, kind: Kind, group: str, after: str, limit: int) -> Sequence[Member]:
+        """Members in the order of their ids, from after that one on. Raises Missing."""
+        self._check(session, kind, group)
+        query = select(col(kind.members.person), col(kind.members.at)).where(
+            kind.group == group, col(kind.members.person) > after
+        )
+        return [Member(*row) for row in session.execute(query.order_by(col(kind.members.person)).limit(limit))]
+
+    def _check(self, session: Session, kind: Kind, group: str) -> None:
+        if session.get(kind.table, group) is None:
+            raise Missing(kind.noun, group)
+
+
+def is_member(session: Session, person: str, group: str) -> bool:
+    """Whether the person is in the selection or project with this id."""
+    return any(
+        session.scalar(select(kind.group).where(kind.group == group, col(kind.members.person) == person)) is not None
+        for kind in (SELECTION, PROJECT)
+    )
+
+
+def _lock_people(session: Session, people: Iterable[str]) -> Iterator[str]:
+    """Those who exist, locked in one order, so that two callers never wait for each other."""
+    for chunk in _chunks(sorted(set(people))):
+        query = select(col(Person.id)).where(col(Person.id).in_(chunk), col(Person.deleted_at).is_(None))
+        yield from session.scalars(query.order_by(col(Person.id)).with_for_update())
+
+
+def _chunks(people: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(people), _CHUNK):
+        yield people[first : first + _CHUNK]

@@ -1,0 +1,51 @@
+"""The nouns that are plain records, each with its table, its model and its checks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from activities.crm.faults import Conflict, Fault, Refused
+from activities.crm.library import ContentIn, FormIn, LinkIn
+from activities.crm.models import AssociateIn, BlockedIn, NamedIn
+from activities.crm.records import Records
+from flows.steps.send_email import LARGEST_ATTACHMENTS
+from store.library import ContentRow, FileRow, FormRow, LinkRow, SubscriptionType
+from store.people import Associate, BlockedAddress, Project, Selection
+
+
+def _attachments(session: Session, _: str, fields: Mapping[str, Any]) -> None:
+    """Every attachment is there, and together they fit into a mail (STEP_1)."""
+    files = [session.get(FileRow, file) for file in fields["attachments"]]
+    missing = [
+        Fault(f"There is no file {id}.", "Upload it with POST /v1/files, or leave it out.", ("attachments", index))
+        for index, (id, file) in enumerate(zip(fields["attachments"], files, strict=True))
+        if file is None
+    ]
+    if missing:
+        raise Refused(missing)
+    size = sum(file.size for file in files if file is not None)
+    if size > LARGEST_ATTACHMENTS:
+        what = f"The attachments have {size:,} bytes in all; {LARGEST_ATTACHMENTS:,} are possible."
+        raise Refused([Fault(what, "Leave some out, or link to them instead.", ("attachments",))])
+
+
+def _blocked_once(session: Session, id: str, fields: Mapping[str, Any]) -> None:
+    query = select(col(BlockedAddress.id)).where(
+        col(BlockedAddress.channel) == fields["channel"],
+        col(BlockedAddress.address) == fields["address"],
+        col(BlockedAddress.id) != id,
+    )
+    if (taken := session.scalar(query)) is not None:
+        raise Conflict(f"The address is blocked already, as {taken}.", "Nothing more is needed.")
+
+
+ASSOCIATES = Records("associate", "ass", Associate, AssociateIn)
+SELECTIONS = Records("selection", "sel", Selection, NamedIn)
+PROJECTS = Records("project", "pro", Project, NamedIn)
+BLOCKED = Records("blocked address", "blk", BlockedAddress, BlockedIn, check=_blocked_once)
+CONTENT = Records("content", "con", ContentRow, ContentIn, check=_attachments)
+LINKS = Records("link", "lnk", LinkRow, LinkIn)
+FORMS = Records("form", "frm", FormRow, FormIn)
+SUBSCRIPTION_TYPES = Records("subscription type", "sub", SubscriptionType, NamedIn)

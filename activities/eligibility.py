@@ -1,0 +1,62 @@
+"""Whether a message may go to this person now (PART_2). Checked in the gate, before every message."""
+
+from typing import Literal
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session
+
+from activities.crm.embedded import EmbeddedCrm
+from flows.definition import Flow
+from flows.facts import Values
+from flows.outcome import Reason
+from flows.steps.base import Channel, Leave, Message
+from store.journeys import AddressClaim, ParticipantRow
+
+_ADDRESS: dict[Literal["email", "sms"], str] = {"email": "email", "sms": "mobile"}
+
+
+def check(
+    session: Session, crm: EmbeddedCrm, row: ParticipantRow, flow: Flow, step: Message, person: Values
+) -> Leave | None:
+    """Why the person drops out instead of getting this message; None: it may be sent.
+
+    Claims the address for this participant: two people who share one are not both written to in the same flow.
+    """
+    channel: Literal["email", "sms"] = "sms" if step.channel == "sms" else "email"
+    refused = _consent(flow, step, person)
+    if refused is not None:
+        return refused
+    address = person.get(_ADDRESS[channel])
+    if not address:
+        return Leave(Reason.NO_ADDRESS, f"no address for {channel}")
+    key = crm.address_key(channel, str(address))
+    if crm.is_blocked(session, channel, key):
+        return Leave(Reason.ADDRESS_BLOCKED, "the address is blocked: it bounced, or its owner complained")
+    if not _claim(session, row, channel, key):
+        return Leave(Reason.ADDRESS_ACTIVE, "the address is active in this flow through another person")
+    return None
+
+
+def _consent(flow: Flow, step: Message, person: Values) -> Leave | None:
+    consent = (person.get("consent") or {}).get(step.channel)
+    if step.transactional and consent != "withdrawn":
+        return None
+    subscription = flow.email.subscription if step.channel == "email" else None
+    if consent == "withdrawn" or (subscription and subscription in (person.get("unsubscribed") or ())):
+        return Leave(Reason.CONSENT_WITHDRAWN, f"consent to {step.channel} was withdrawn")
+    if step.channel == "email" and flow.email.consent == "required":
+        subscribed = subscription is None or subscription in (person.get("subscriptions") or ())
+        if consent != "granted" or not subscribed:
+            return Leave(Reason.CONSENT_MISSING, "no recorded consent, or not subscribed")
+    return None
+
+
+def _claim(session: Session, row: ParticipantRow, channel: Channel, address: str) -> bool:
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    place = {"flow": row.flow, "generation": row.generation, "channel": channel, "address": address}
+    while (claim := session.get(AddressClaim, tuple(place.values()))) is None:
+        # Two at once: the insert waits for the other, whose claim is then there, or gone again.
+        session.connection().execute(
+            dialect.insert(AddressClaim).values(**place, participant=row.id).on_conflict_do_nothing()
+        )
+    return claim.participant == row.id

@@ -1,0 +1,88 @@
+"""An effect happens once (SAFE_1, SAFE_2): planned before the call, done, failed or unknown after.
+
+The key is participant/step/visit. `begin` is part of the gate's transaction: once it has committed `planned`, the
+effect has begun, and whoever finds `planned` later knows that somebody may have acted and was not heard of again.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from store.journeys import EffectRow, EffectStatus, ParticipantRow
+
+VISIT = 1
+
+
+def key_of(participant: str, step: str, visit: int = VISIT) -> str:
+    """The effect's key: stable over retries, crashes, redeployments and resets."""
+    return f"{participant}/{step}/{visit}"
+
+
+Beginning = Literal["begun", "settled", "lost"]
+
+
+def begin(
+    session: Session,
+    row: ParticipantRow,
+    *,
+    step: str,
+    kind: str,
+    channel: str,
+    now: datetime,
+    repeat: bool,
+    mine: bool,
+) -> tuple[Beginning, EffectRow]:
+    """Plan an effect, and say whether it may be done now.
+
+    begun    planned in this transaction: do it
+    settled  done, or unknown and left to a person: go on
+    lost     somebody planned it and was not heard of again, and it may not be repeated: now unknown
+
+    `repeat` is the step's policy for what is unknown; `mine` says that this very attempt planned it and has not called.
+    """
+    key = key_of(row.id, step)
+    effect = session.get(EffectRow, key, with_for_update=True)
+    if effect is None:
+        effect = EffectRow(
+            key=key,
+            participant=row.id,
+            flow=row.flow,
+            step=step,
+            kind=kind,
+            channel=channel,
+            status=EffectStatus.PLANNED,
+            planned_at=now,
+        )
+        session.add(effect)
+        return "begun", effect
+    if effect.status is EffectStatus.DONE or (effect.status is EffectStatus.UNKNOWN and not repeat):
+        return "settled", effect
+    if effect.status is EffectStatus.PLANNED and not mine and not repeat:
+        settle(effect, EffectStatus.UNKNOWN, now, error="no answer: the worker was lost while it acted")
+        return "lost", effect
+    if not mine:
+        effect.tries += 1
+    effect.status, effect.settled_at = EffectStatus.PLANNED, None
+    return "begun", effect
+
+
+def settle(
+    effect: EffectRow, status: EffectStatus, now: datetime, *, provider_id: str = "", error: str = ""
+) -> None:
+    """Write down how it went. What is known to be done stays done."""
+    if effect.status is EffectStatus.DONE:
+        return
+    effect.status, effect.settled_at, effect.error = status, now, error
+    effect.provider_id = provider_id or effect.provider_id
+
+
+def under_way(session: Session, flow: str) -> int:
+    """Effects of a flow that have begun and are not yet settled (LIFE_10)."""
+    query = (
+        select(func.count())
+        .select_from(EffectRow)
+        .where(col(EffectRow.status) == EffectStatus.PLANNED, col(EffectRow.flow) == flow)
+    )
+    return session.connection().scalar(query) or 0

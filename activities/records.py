@@ -1,0 +1,93 @@
+"""The store behind `flows.facts.Records`: what a step looks up about one participant."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import exists, select
+from sqlmodel import Session, col
+
+from activities.crm.embedded import EmbeddedCrm
+from flows.facts import Content, Happening
+from store.journeys import EffectStatus, EventRow, EventUse, MessageRow, ParticipantRow
+from store.library import ContentRow, LinkRow
+
+# A wait looks at this many events of a person at the most: the earliest ones decide.
+_MOST = 200
+
+
+class StoreRecords:
+    """Looks up in one transaction, for one participant."""
+
+    def __init__(self, session: Session, row: ParticipantRow, crm: EmbeddedCrm) -> None:
+        self._session = session
+        self._row = row
+        self._crm = crm
+
+    def member_of(self, group: str) -> bool:
+        """Whether the person is in the selection or project."""
+        return self._crm.is_member(self._session, self._row.person, group)
+
+    def content(self, content: str) -> Content | None:
+        """The prepared e-mail with this id."""
+        row = self._session.get(ContentRow, content)
+        if row is None:
+            return None
+        return Content(
+            id=row.id,
+            name=row.name,
+            ready=row.state == "ready",
+            subject=row.subject,
+            html=row.html,
+            text=row.text,
+            attachments=tuple(row.attachments),
+        )
+
+    def links(self) -> Mapping[str, str]:
+        """Every registered link: id -> URL."""
+        rows = self._session.connection().execute(select(col(LinkRow.id), col(LinkRow.url)))
+        return {row[0]: row[1] for row in rows}
+
+    def happenings(
+        self, types: Collection[str], since: datetime | None = None, *, unused: bool = False
+    ) -> Sequence[Happening]:
+        """The person's events of these types from `since` on, the earliest first."""
+        query = (
+            select(EventRow)
+            .where(col(EventRow.person) == self._row.person, col(EventRow.type).in_(list(types)))
+            .where(~col(EventRow.machine))
+            .order_by(col(EventRow.at), col(EventRow.number))
+            .limit(_MOST)
+        )
+        if since is not None:
+            query = query.where(col(EventRow.at) >= since)
+        if unused:
+            used = exists().where(
+                col(EventUse.participant) == self._row.id, col(EventUse.event) == col(EventRow.id)
+            )
+            query = query.where(~used)
+        return [happening(row) for row in self._session.scalars(query)]
+
+    def last_sent(self, link: str | None, content: str | None = None) -> datetime | None:
+        """When this journey last sent a mail with this link and content (None: with any)."""
+        query = (
+            select(MessageRow)
+            .where(col(MessageRow.participant) == self._row.id, col(MessageRow.channel) == "email")
+            .where(col(MessageRow.state) != EffectStatus.FAILED)
+            .order_by(col(MessageRow.at).desc())
+        )
+        if content is not None:
+            query = query.where(col(MessageRow.content) == content)
+        for message in self._session.scalars(query):
+            if link is None or link in message.links:
+                return message.at
+        return None
+
+    def last_acted(self) -> datetime:
+        """When the latest step that did something began."""
+        return self._row.acted_at or self._row.enrolled_at
+
+
+def happening(row: EventRow) -> Happening:
+    """A stored event as steps and conditions see it."""
+    return Happening(id=row.id, type=row.type, at=row.at, data=row.data)
+

@@ -1,0 +1,298 @@
+"""The gate of a step that acts: may it be done now, and how it went (PART_2, STEP_19, SAFE_1, SAFE_2).
+
+`enter` and `settle` each are one transaction. Between them, and only there, the world is touched.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from activities import eligibility, ledger
+from activities.standing import Rules, Standing
+from flows.calendar import Workdays, only_on
+from flows.moments import zone_or
+from flows.outcome import Reason
+from flows.planning import Line
+from flows.ports import Done, Email, NotDone, Request, Silence
+from flows.steps.base import Action, BaseStep, Do, Fail, GoOn, Leave, Message
+from store.columns import new_id
+from store.journeys import EffectRow, EffectStatus, MessageRow
+from workflows.contract import STEP_ATTEMPTS, Plan
+
+# After Temporal's own tries: waits that double from a minute to an hour, a day in all, then a person has to look.
+FIRST_WAIT, LONGEST_WAIT, GIVE_UP = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
+
+
+class StorePort(Protocol):
+    """A port whose effects happen inside our own store: in the gate's transaction, so never in doubt."""
+
+    def perform(
+        self, session: Session, request: Any, *, at: datetime, cause: Sequence[str]
+    ) -> Done: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An effect that was planned and has to be handed over now."""
+
+    key: str
+    step: str
+    request: Request
+    text: str
+
+
+class Steps:
+    """Enters and settles steps that act."""
+
+    def __init__(self, rules: Rules, store_ports: dict[type, StorePort]) -> None:
+        self.rules = rules
+        self._store_ports = store_ports
+
+    def enter(
+        self, session: Session, participant: str, position: int, kind: str, now: datetime, *, mine: bool = False
+    ) -> Plan | Begun:
+        """Pass the gate with the plan at this position; do what the store itself can do, else plan the effect.
+
+        `mine`: this very attempt has planned the effect already and not yet called.
+        """
+        here = Standing.lock(session, participant, now, self.rules)
+        here.row.started, here.row.wake = True, None
+        stopped = here.stop()
+        if stopped is not None:
+            return stopped
+        if here.row.position != position:  # a later answer was lost on its way: give it again
+            return here.plan
+        step = here.walk()
+        if step is None:
+            return here.plan
+        if step.kind != kind:  # the activity that is named by that kind does it
+            return here.due(step)
+        return self._act(here, step, mine=mine)
+
+    def look(self, session: Session, participant: str, now: datetime) -> Plan:
+        """What comes next, without doing it."""
+        here = Standing.lock(session, participant, now, self.rules)
+        here.row.started, here.row.wake = True, None
+        stopped = here.stop()
+        if stopped is not None:
+            return stopped
+        step = here.walk()
+        return here.due(step) if step is not None else here.plan
+
+    def _act(self, here: Standing, step: BaseStep, *, mine: bool) -> Plan | Begun:
+        if not isinstance(step, Action):
+            raise TypeError(f"{step.id} does not act")
+        later = self._not_yet(here, step)
+        if later is not None:
+            return later
+        if isinstance(step, Message):
+            leave = eligibility.check(
+                here.session, self.rules.crm, here.row, here.outline.flow, step, here.facts().person
+            )
+            if leave is not None:
+                return here.leave(leave)
+        message = self._message_id(here, step) if isinstance(step, Message) else ""
+        move = step.enter(here.outline.flow, here.facts_for(message))
+        if isinstance(move, Leave):
+            return here.leave(move)
+        if isinstance(move, Fail):
+            return self._given_up(here, step, move.text)
+        if isinstance(move, GoOn):
+            here.tell(Line(step.id, step.kind, "skipped" if move.skipped else "passed", move.text))
+            here.on_from(step)
+            return here.plan
+        if not isinstance(move, Do):
+            raise TypeError(f"{step.id} acts, yet answered {move}")
+        return self._begin(here, step, move, mine=mine)
+
+    def _not_yet(self, here: Standing, step: Action) -> Plan | None:
+        """The moment before which the step may not act, as a wait (STEP_19, LIFE_13)."""
+        flow, now = here.outline.flow, here.now
+        zone, at = flow.zone, now
+        workdays = Workdays(flow.settings.calendar)
+        person = zone_or(here.facts().person.get("time_zone"), zone)
+        window = None
+        if isinstance(step, Message):
+            window = flow.email.window if step.channel == "email" else flow.sms.window
+        whose = person if window is not None and window.zone == "person" else zone
+        for _ in range(10):  # each limit may push the moment out of another
+            before = at
+            if step.only_on:
+                at = only_on(at, step.only_on, zone)
+            if flow.settings.pause_dates is not None:
+                at = flow.settings.pause_dates.permitted(at, zone)
+            if window is not None:
+                at = window.opens(at, whose, workdays)
+            if at == before:
+                break
+        if at <= now:
+            return None
+        if window is not None and window.outside == "skip" and window.opens(now, whose, workdays) > now:
+            here.tell(Line(step.id, step.kind, "skipped", "outside the sending window"))
+            here.on_from(step)
+            return here.plan
+        return here.wait_here(step, at, f"not before {at:%Y-%m-%d %H:%M} UTC: sending window or pause date")
+
+    def _message_id(self, here: Standing, step: Message) -> str:
+        known = here.session.scalar(
+            select(col(MessageRow.id)).where(col(MessageRow.effect) == ledger.key_of(here.row.id, step.id))
+        )
+        return known or new_id("msg")
+
+    def _begin(self, here: Standing, step: Action, move: Do, *, mine: bool) -> Plan | Begun:
+        beginning, effect = ledger.begin(
+            here.session,
+            here.row,
+            step=step.id,
+            kind=step.kind,
+            channel=step.channel,
+            now=here.now,
+            repeat=_repeats(step),
+            mine=mine,
+        )
+        if beginning != "begun":
+            if beginning == "lost":
+                self._unknown(here, step)
+            here.on_from(step)
+            return here.plan
+        here.row.acted_at = here.now
+        port = self._store_ports.get(type(move.request))
+        if port is not None:
+            return self._in_store(here, step, move, effect, port)
+        if isinstance(move.request, Email):
+            self._keep(here, step, move.request, effect.key)
+        return Begun(effect.key, step.id, move.request, move.text)
+
+    def _in_store(self, here: Standing, step: Action, move: Do, effect: EffectRow, port: StorePort) -> Plan:
+        try:
+            with here.session.begin_nested():
+                done = port.perform(here.session, move.request, at=here.now, cause=here.row.cause)
+        except NotDone as error:
+            ledger.settle(effect, EffectStatus.FAILED, here.now, error=error.text)
+            return self._given_up(here, step, "the change was refused")
+        return self._done(here, step, effect, done, move.text)
+
+    def settle(
+        self,
+        session: Session,
+        participant: str,
+        begun: Begun,
+        outcome: Done | NotDone | Silence,
+        now: datetime,
+        *,
+        last_try: bool,
+    ) -> Plan | None:
+        """Write down how an effect went and plan on; None: it is worth another try at once."""
+        here = Standing.lock(session, participant, now, self.rules)
+        effect = session.get_one(EffectRow, begun.key, with_for_update=True)
+        step = here.outline.step.get(begun.step)
+        message = session.scalar(select(MessageRow).where(col(MessageRow.effect) == begun.key))
+        if isinstance(outcome, Done):
+            if message is not None:
+                message.state, message.headers = EffectStatus.DONE, dict(outcome.data)
+            return self._done(here, step, effect, outcome, begun.text)
+        status = EffectStatus.UNKNOWN if isinstance(outcome, Silence) else EffectStatus.FAILED
+        ledger.settle(effect, status, now, error=outcome.text)
+        if message is not None:
+            message.state = status
+        if not self._stands_at(here, begun.step) or not isinstance(step, Action):
+            return here.stop() or here.plan
+        if isinstance(outcome, Silence):
+            if _repeats(step):
+                return self._later(here, step, effect) if last_try else None
+            self._unknown(here, step)
+            here.on_from(step)
+            return here.plan
+        return self._not_done(here, step, effect, outcome, last_try=last_try)
+
+    def _stands_at(self, here: Standing, step: str) -> bool:
+        """Whether the journey still stands at the step; else it has left or gone on meanwhile."""
+        return here.row.status.inside and here.row.step == step and step not in here.row.passed
+
+    def _done(
+        self, here: Standing, step: BaseStep | None, effect: EffectRow, done: Done, text: str
+    ) -> Plan:
+        ledger.settle(effect, EffectStatus.DONE, here.now, provider_id=done.provider_id)
+        here.tell(Line(effect.step, effect.kind, "done", text))
+        here.forget()
+        if not self._stands_at(here, effect.step) or here.row.generation < here.flow.generation:
+            return here.stop() or here.plan
+        if step is not None:
+            here.on_from(step)
+            return here.plan
+        # Removed from the flow while it acted: on from what followed it.
+        here.row.passed = [*here.row.passed, effect.step]
+        due = here.walk()
+        return here.due(due) if due is not None else here.plan
+
+    def _not_done(
+        self, here: Standing, step: Action, effect: EffectRow, outcome: NotDone, *, last_try: bool
+    ) -> Plan | None:
+        if outcome.retryable:
+            return self._later(here, step, effect) if last_try or effect.tries > STEP_ATTEMPTS else None
+        if outcome.unreachable:
+            return here.leave(Leave(Reason.UNREACHABLE, "the recipient cannot be reached at this address"))
+        return self._given_up(here, step, "the provider refused it for good")
+
+    def _later(self, here: Standing, step: Action, effect: EffectRow) -> Plan:
+        """Temporal's own tries are used up: wait, longer each time; after a day a person has to look."""
+        if here.now - effect.planned_at >= GIVE_UP:
+            return self._given_up(here, step, "tried for a day without success")
+        rounds = max(0, effect.tries - STEP_ATTEMPTS)
+        pause = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(rounds, 10))
+        return here.wait_here(step, here.now + pause, "the other side cannot be reached; trying again later")
+
+    def _given_up(self, here: Standing, step: Action, text: str) -> Plan:
+        if step.on_error == "drop_out":
+            return here.leave(Leave(Reason.STEP_FAILED, text))
+        if step.on_error == "continue":
+            here.tell(Line(step.id, step.kind, "failed", text))
+            here.on_from(step)
+            return here.plan
+        return here.fail(step, text)
+
+    def _unknown(self, here: Standing, step: Action) -> None:
+        here.tell(Line(step.id, step.kind, "unknown", "nobody knows whether it happened; left to a person"))
+
+    def unanswered(self, session: Session, participant: str, position: int, now: datetime) -> Plan:
+        """All tries of a step ended without an answer: whatever may have happened is settled by the step's policy."""
+        here = Standing.lock(session, participant, now, self.rules)
+        stopped = here.stop()
+        step = None if stopped is not None else here.walk()
+        if stopped is not None or not isinstance(step, Action) or here.row.position != position:
+            return stopped or here.plan
+        effect = session.get(EffectRow, ledger.key_of(here.row.id, step.id), with_for_update=True)
+        if effect is not None and effect.status is EffectStatus.PLANNED and not _repeats(step):
+            ledger.settle(effect, EffectStatus.UNKNOWN, now, error="no answer")
+            self._unknown(here, step)
+            here.on_from(step)
+            return here.plan
+        if effect is not None:
+            return self._later(here, step, effect)
+        return here.wait_here(step, now + FIRST_WAIT, "no worker answered; trying again later")
+
+    def _keep(self, here: Standing, step: Action, email: Email, effect: str) -> None:
+        """Keep the message as it leaves, so that a person can see what was sent."""
+        row = here.session.get(MessageRow, email.message)
+        if row is None:
+            row = MessageRow(
+                id=email.message, effect=effect, channel=step.channel, person=here.row.person,
+                participant=here.row.id, flow=here.row.flow, step=step.id, to="", sender="", at=here.now,
+            )  # fmt: skip
+            here.session.add(row)
+        row.to, row.sender, row.subject = email.to.address, email.sender.address, email.subject
+        row.text, row.html, row.at, row.state = email.text, email.html, here.now, EffectStatus.PLANNED
+        row.content = getattr(step, "content", None) or ""
+        row.links = sorted(link for url, link in email.links.items() if url in email.html or url in email.text)
+
+
+def _repeats(step: Action) -> bool:
+    """Whether an effect that may have happened is done again (SAFE_2): messages are not, what has a key is."""
+    if step.on_unknown is not None:
+        return step.on_unknown == "repeat"
+    return not isinstance(step, Message)
+

@@ -1,0 +1,135 @@
+"""The sweep: tells Temporal what a crash kept it from hearing, and finds journeys that are lost.
+
+Between "row written" and "workflow told" a process may die. What is still marked a minute later is told again; what was
+started once is never started again (DESIGN.md). A journey that is gone from Temporal though its participant is inside
+goes to the attention list, and never comes back by itself (PART_4).
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import and_, or_, select, update
+from sqlmodel import Session, col
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.dispatcher import Asked, Dispatcher, FlowChanged, StartJourney, WakeJourney
+from activities.standing import Rules, Standing, UnknownParticipant
+from flows.outcome import Status
+from flows.planning import Line
+from store.flows import FlowRow
+from store.journeys import EnrolmentJob, ParticipantRow
+from workflows.contract import journey_id
+
+log = structlog.get_logger(__name__)
+
+EVERY = timedelta(seconds=20)
+# Who was told longer ago than this and has not moved is told again.
+OVERDUE = timedelta(seconds=60)
+# A wait that should have ended this long ago is looked into.
+LATE = timedelta(minutes=10)
+MOST = 500
+
+_GONE = {
+    WorkflowExecutionStatus.TERMINATED,
+    WorkflowExecutionStatus.FAILED,
+    WorkflowExecutionStatus.TIMED_OUT,
+    WorkflowExecutionStatus.CANCELED,
+    WorkflowExecutionStatus.COMPLETED,
+}
+
+
+class Sweep:
+    """Runs beside every worker; several at once do no harm."""
+
+    def __init__(self, client: Client, dispatcher: Dispatcher, rules: Rules, clock: Callable[[], datetime]) -> None:
+        self._client = client
+        self._dispatcher = dispatcher
+        self._rules = rules
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Sweep again and again until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY.total_seconds())
+            try:
+                await self.once()
+            except Exception as error:  # a store or server that is away comes back
+                log.warning("sweep_failed", error=type(error).__name__)
+
+    async def once(self) -> int:
+        """One sweep; answers how many were told or found lost."""
+        now = self._clock()
+        unstarted = await self._dispatcher.write(lambda session: _unstarted(session, now - OVERDUE))
+        started = await self._dispatcher.tell(unstarted)
+        await self._dispatcher.write(lambda session: _mark_started(session, started))
+        overdue = await self._dispatcher.write(lambda session: _overdue(session, now))
+        lost = [asked for asked in overdue if await self._is_gone(asked)]
+        for asked in lost:
+            await self._dispatcher.write(lambda session, asked=asked: self._lose(session, asked))  # type: ignore[misc]
+        changed = await self._dispatcher.write(lambda session: _changed(session, now - OVERDUE))
+        await self._dispatcher.tell([*(asked for asked in overdue if asked not in lost), *changed])
+        return len(unstarted) + len(overdue) + len(changed)
+
+    async def _is_gone(self, asked: WakeJourney) -> bool:
+        handle = self._client.get_workflow_handle(journey_id(asked.flow, asked.participant))
+        try:
+            return (await handle.describe()).status in _GONE
+        except RPCError as error:
+            return error.status is RPCStatusCode.NOT_FOUND
+
+    def _lose(self, session: Session, asked: WakeJourney) -> None:
+        try:
+            here = Standing.lock(session, asked.participant, self._clock(), self._rules)
+        except UnknownParticipant:
+            return
+        here.row.wake = None
+        if here.row.status is Status.ACTIVE and "lost" not in here.row.held:
+            here.put_on_hold("lost")
+            here.tell(Line(here.row.step, "", "lost", "its workflow is gone from Temporal; retry starts it again"))
+            here.hold()
+
+
+def _unstarted(session: Session, before: datetime) -> list[Asked]:
+    query = (
+        select(ParticipantRow, FlowRow)
+        .join(FlowRow, col(FlowRow.id) == col(ParticipantRow.flow))
+        .where(~col(ParticipantRow.started), col(ParticipantRow.status) == Status.ACTIVE)
+        .where(col(ParticipantRow.enrolled_at) < before)
+        .order_by(col(ParticipantRow.enrolled_at))
+        .limit(MOST)
+    )
+    return [
+        StartJourney(row.flow, row.id, row.person, Standing.read_plan(row), flow.name)
+        for row, flow in session.execute(query)
+    ]
+
+
+def _mark_started(session: Session, started: list[Asked]) -> None:
+    ids = [asked.participant for asked in started if isinstance(asked, StartJourney)]
+    if ids:
+        session.execute(update(ParticipantRow).where(col(ParticipantRow.id).in_(ids)).values(started=True))
+
+
+def _overdue(session: Session, now: datetime) -> list[WakeJourney]:
+    """Who was woken and has not looked, and whose wait should be over for long."""
+    woken = select(ParticipantRow).where(col(ParticipantRow.wake) < now - OVERDUE).limit(MOST)
+    late = (
+        select(ParticipantRow)
+        .where(col(ParticipantRow.until) < now - LATE, col(ParticipantRow.status) == Status.ACTIVE)
+        .where(~col(ParticipantRow.holding), col(ParticipantRow.wake).is_(None))
+        .limit(MOST)
+    )
+    rows = [*session.scalars(woken), *session.scalars(late)]
+    for row in rows:
+        row.wake = now
+    return [WakeJourney(row.flow, row.id) for row in rows]
+
+
+def _changed(session: Session, before: datetime) -> list[Asked]:
+    unfinished = select(col(EnrolmentJob.flow)).where(~col(EnrolmentJob.done), col(EnrolmentJob.at) < before)
+    behind = and_(col(FlowRow.applied_epoch) < col(FlowRow.epoch), col(FlowRow.changed_at) < before)
+    query = select(FlowRow).where(or_(behind, col(FlowRow.id).in_(unfinished))).limit(MOST)
+    return [FlowChanged(row.id, row.name) for row in session.scalars(query)]

@@ -1,0 +1,97 @@
+"""Saving flows: every save is a new immutable version (EDIT_1)."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+from sqlmodel import Session, col
+
+from activities.definitions import UnknownFlow
+from activities.dispatcher import FlowChanged, ask
+from flows.definition import Flow
+from flows.events import EventTrigger
+from store.database import lock_flow
+from store.flows import FlowRow, FlowStatus, FlowTrigger, FlowVersion
+
+EDITABLE = {FlowStatus.DRAFT, FlowStatus.PAUSED, FlowStatus.ENDED}
+
+
+class FlowExists(Exception):
+    """A flow with this id exists, or existed: a deleted flow's id is never used again (LIFE)."""
+
+    def __init__(self, flow: str) -> None:
+        self.flow = flow
+        super().__init__(f"there is, or was, a flow {flow}")
+
+
+class EditRefused(Exception):
+    """The flow's status does not allow an edit (EDIT_2)."""
+
+    def __init__(self, flow: str, status: FlowStatus) -> None:
+        self.flow, self.status = flow, status
+        super().__init__(f"the flow {flow} is {status.value} and cannot be edited now")
+
+
+class StaleEdit(Exception):
+    """Somebody saved another version meanwhile; nothing was changed."""
+
+    def __init__(self, flow: str, expected: int, version: int) -> None:
+        self.flow, self.expected, self.version = flow, expected, version
+        super().__init__(f"the flow {flow} is at version {version}, not {expected}")
+
+
+def create(
+    session: Session, flow: Flow, source: str, now: datetime, *, author: str = "", note: str = ""
+) -> FlowRow:
+    """Save a new flow as a draft (LIFE_1)."""
+    lock_flow(session, flow.id, exclusive=True)
+    if session.get(FlowRow, flow.id) is not None:
+        raise FlowExists(flow.id)
+    row = FlowRow(id=flow.id, name=flow.name or flow.id, created_at=now, changed_at=now)
+    session.add(row)
+    session.flush()
+    _keep(session, row, flow, source, now, author, note)
+    return row
+
+
+def replace(
+    session: Session,
+    flow: Flow,
+    source: str,
+    now: datetime,
+    *,
+    author: str = "",
+    note: str = "",
+    expected: int | None = None,
+) -> FlowRow:
+    """Save a new version of a flow. `expected` is the version that was edited; a later one makes it stale."""
+    lock_flow(session, flow.id, exclusive=True)
+    row = session.get(FlowRow, flow.id, with_for_update=True)
+    if row is None or row.deleted:
+        raise UnknownFlow(flow.id)
+    if expected is not None and expected != row.version:
+        raise StaleEdit(flow.id, expected, row.version)
+    if row.status not in EDITABLE:
+        raise EditRefused(flow.id, row.status)
+    row.version = 1 + (
+        session.scalar(select(func.max(col(FlowVersion.version))).where(col(FlowVersion.flow) == flow.id)) or 0
+    )
+    row.name, row.changed_at = flow.name or flow.id, now
+    _keep(session, row, flow, source, now, author, note)
+    ask(session, FlowChanged(flow.id, row.name))
+    return row
+
+
+def _keep(
+    session: Session, row: FlowRow, flow: Flow, source: str, now: datetime, author: str, note: str
+) -> None:
+    definition = flow.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    session.add(
+        FlowVersion(
+            flow=row.id, version=row.version, source=source, definition=definition, author=author, note=note, at=now
+        )
+    )
+    session.execute(delete(FlowTrigger).where(col(FlowTrigger.flow) == row.id))
+    events = {trigger.event for trigger in flow.enrolment.triggers if isinstance(trigger, EventTrigger)}
+    session.add_all(
+        FlowTrigger(flow=row.id, number=number, event=event) for number, event in enumerate(sorted(events))
+    )
