@@ -1,0 +1,119 @@
+"""The HTTP facade: every call, behind one door."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from activities.crm.files import LARGEST_FILE
+from api import (
+    associates,
+    attention,
+    blocked,
+    commands,
+    companies,
+    enrolments,
+    errors,
+    events,
+    files,
+    flows,
+    groups,
+    health,
+    imports,
+    library,
+    messages,
+    participants,
+    people,
+    public,
+    refusals,
+    versions,
+)
+from api.auth import SECURITY_SCHEMES, Door
+from api.errors import Problem
+from api.resource import PREFIX, problems
+from api.services import Services
+
+# Calls that ask for the API key.
+GUARDED: Sequence[APIRouter] = (
+    people.router,
+    companies.router,
+    associates.router,
+    groups.selections,
+    groups.projects,
+    *library.routers,
+    files.router,
+    blocked.router,
+    flows.router,
+    versions.router,
+    commands.router,
+    enrolments.router,
+    participants.in_flow,
+    participants.router,
+    events.router,
+    messages.router,
+    attention.router,
+)
+# Calls that anybody may make: the public side, health.
+OPEN: Sequence[APIRouter] = (public.router, health.router)
+
+BODY_LIMIT = 4 * 1024 * 1024
+LARGER_BODIES: Mapping[str, int] = {
+    # The form around the file takes a little more.
+    f"{PREFIX}/files": LARGEST_FILE + 64 * 1024,
+    f"{PREFIX}/people/import": imports.LARGEST_CSV,
+}
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application; it opens and closes nothing of `services`."""
+    app = FastAPI(
+        title="ferd",
+        summary="Marketing flows on Temporal.",
+        version="1",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    app.state.services = services
+    app.add_middleware(Door, keys=services.api_keys, body_limit=BODY_LIMIT, larger=LARGER_BODIES)
+    errors.install(app)
+    refusals.install(app)
+    for router in GUARDED:
+        app.include_router(router, prefix=PREFIX, responses=problems(401, 500))
+    for router in OPEN:
+        app.include_router(router)
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Have the API's description say what holds for every call: the key, and what an error looks like."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            description = generate()
+            components = description["components"]
+            components["securitySchemes"] = SECURITY_SCHEMES
+            for unused in ("HTTPValidationError", "ValidationError"):
+                components["schemas"].pop(unused, None)
+            for path, calls in description["paths"].items():
+                for call in calls.values():
+                    _errors_are_problems(call)
+                    if path.startswith(PREFIX + "/"):
+                        call["security"] = [{scheme: []} for scheme in SECURITY_SCHEMES]
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _errors_are_problems(call: Mapping[str, Any]) -> None:
+    """FastAPI says otherwise of what it refuses by itself, and that problems come as application/json too."""
+    problem = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+    for status, answer in call["responses"].items():
+        schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+        if schema in (problem, {"$ref": "#/components/schemas/HTTPValidationError"}):
+            answer["description"] = HTTPStatus(int(status)).phrase
+            answer["content"] = {errors.MEDIA_TYPE: {"schema": problem}}

@@ -1,0 +1,96 @@
+"""What every request meets first: the API key, and a limit to its size."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from hmac import compare_digest
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import ApiProblem, TooLarge, Unauthorized, answer
+
+SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "The API key."},
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The API key."},
+}
+"""For OpenAPI: either will do."""
+
+
+class Door:
+    """ASGI middleware: every path under /v1 but the API's description asks for a key; bodies have a largest size.
+
+    `larger` gives paths of which those at and below take more than `body_limit` bytes. The key is checked before any of
+    the body is read.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keys: Sequence[str],
+        guarded: str = "/v1",
+        open_path: str = "/v1/openapi.json",
+        body_limit: int,
+        larger: Mapping[str, int],
+    ) -> None:
+        self._app = app
+        self._keys = [_digest(key) for key in keys]
+        self._guarded = guarded
+        self._open_path = open_path
+        self._body_limit = body_limit
+        self._larger = larger
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path, headers = scope["path"], Headers(scope=scope)
+        limit = next((size for prefix, size in self._larger.items() if _under(path, prefix)), self._body_limit)
+        try:
+            if _under(path, self._guarded) and path != self._open_path:
+                self._check_key(headers)
+            length = headers.get("content-length", "0")
+            if length.isdecimal() and int(length) > limit:
+                raise _too_large(limit)
+        except ApiProblem as error:
+            await answer(error.problem, error.headers)(scope, receive, send)
+            return
+        await self._app(scope, _limited(receive, limit), send)
+
+    def _check_key(self, headers: Headers) -> None:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        # Every key is compared, and digests of equal length: time tells nothing.
+        if not sum([compare_digest(_digest(given), key) for key in self._keys]):
+            raise Unauthorized(
+                "The API key is wrong." if given else "The API key is missing.",
+                "Send it as Authorization: Bearer KEY, or as X-API-Key: KEY.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """Bodies without a Content-Length are counted while they come."""
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise _too_large(limit)
+        return message
+
+    return counted
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {limit:,} bytes.", "Send less at a time.")
+
+
+def _under(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(prefix + "/")
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode()).digest()

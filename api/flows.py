@@ -1,0 +1,250 @@
+"""Flows: saved as versions, read with their problems and statistics."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from activities import versions
+from activities.commands import allowed
+from activities.crm.values import Line
+from activities.definitions import UnknownFlow
+from activities.statistics import statistics
+from api.engine import Engine, EngineDep
+from api.errors import PreconditionFailed, ProblemDetail, Unprocessable
+from api.flow_files import REQUEST_BODY, places, read_flow
+from api.idempotency import IdempotencyDep
+from api.paging import Page, PagingDep
+from api.pending import refuse_pending
+from api.resource import PREFIX, PathId, problems
+from flows import checks
+from flows.definition import Flow
+from flows.source import Source
+from store.flows import FlowRow, FlowStatus, FlowVersion
+from workflows.contract import Command
+
+router = APIRouter(prefix="/flows", tags=["flows"])
+
+
+class FlowProblem(BaseModel):
+    """Something wrong with a flow: an error keeps it from running, a warning does not."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    pointer: str = Field(title="Place", description="JSON pointer (RFC 6901) in the file.")
+    line: int = Field(title="Line", description="From one; 0: it has no place of its own.")
+    column: int = Field(title="Column")
+    step: str | None = Field(title="Step", description="The step it belongs to.")
+    what: str = Field(title="What is wrong")
+    remedy: str = Field(title="What to do")
+    severity: Literal["error", "warning"] = Field(title="Severity")
+
+
+class FlowSaved(BaseModel):
+    """A flow after it was saved."""
+
+    id: str = Field(title="Id")
+    name: str = Field(title="Name")
+    status: FlowStatus = Field(title="Status")
+    version: int = Field(title="Version", description="Of the file; +1 for every save.")
+    commands: list[Command] = Field(title="Commands", description="Allowed now.")
+    problems: list[FlowProblem] = Field(title="Problems", description="It can be saved with errors, not run.")
+
+
+class StepCounts(BaseModel):
+    """A step in numbers."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    kind: str | None = Field(description="Null: the step was removed, and somebody still stands there.")
+    summary: str
+    waiting: int = Field(description="Who stands there now.")
+    passed: int = Field(description="Who has been through it.")
+
+
+class FlowStatistics(BaseModel):
+    """A flow in numbers, over all its runs."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    enrolled: int
+    active: int
+    queued: int
+    finished: int = Field(description="Without success.")
+    finished_with_success: int
+    success_rate: float | None = Field(description="Finished with success among the enrolled; null: nobody enrolled.")
+    dropped_out: dict[str, int] = Field(description="By reason.")
+    cancelled: int
+    steps: list[StepCounts]
+
+
+class FlowSummary(BaseModel):
+    """A flow in a list."""
+
+    id: str
+    name: str
+    status: FlowStatus
+    version: int
+    commands: list[Command]
+    created_at: datetime
+    changed_at: datetime
+    statistics: FlowStatistics
+
+
+class FlowPublic(FlowSummary):
+    """A flow."""
+
+    description: str
+    problems: list[FlowProblem]
+    under_way: bool = Field(description="A command's background work is not finished yet.")
+    temporal: str | None = Field(description="Its workflow in the Temporal UI.")
+
+
+Author = Annotated[Line, Query(description="Who saves it.")]
+Note = Annotated[Line, Query(description="Why.")]
+
+
+@router.post(
+    "",
+    operation_id="create_flow",
+    summary="Save a flow as draft",
+    status_code=201,
+    response_model=FlowSaved,
+    responses=problems(409, 413, 415, 422),
+    openapi_extra=REQUEST_BODY,
+)
+async def create(
+    engine: EngineDep, idempotency: IdempotencyDep, request: Request, author: Author = "", note: Note = ""
+) -> Response:
+    flow, text, source = await read_flow(request)
+    at = engine.clock()
+
+    def save(session: Session) -> Any:
+        def make() -> FlowSaved:
+            row = versions.create(session, flow, text, at, author=author, note=note)
+            return _saved(engine, session, row, flow, source)
+
+        return idempotency.once(session, body, at, make)
+
+    body = await request.body()
+    made = await engine.dispatcher.write(save)
+    return JSONResponse(made, 201, {"Location": f"{PREFIX}/flows/{made['id']}", "ETag": etag(made["version"])})
+
+
+@router.get("", operation_id="list_flows", summary="List flows", responses=problems(422))
+async def list_flows(engine: EngineDep, paging: PagingDep) -> Page[FlowSummary]:
+    """All but archived and deleted ones."""
+
+    def look(session: Session) -> Page[FlowSummary]:
+        query = select(FlowRow).where(~col(FlowRow.archived), ~col(FlowRow.deleted), col(FlowRow.id) > paging.after)
+        rows = session.scalars(query.order_by(col(FlowRow.id)).limit(paging.limit + 1)).all()
+        return paging.page(rows, lambda row: FlowSummary(**_summary(engine, session, row)), lambda row: row.id)
+
+    return await engine.db.read(look)
+
+
+@router.get("/{flow}", operation_id="get_flow", summary="Read a flow", responses=problems(404, 422))
+async def get(engine: EngineDep, response: Response, flow: PathId) -> FlowPublic:
+    """With the commands allowed now, what is wrong with it, and how many people are where."""
+
+    def look(session: Session) -> FlowPublic:
+        row = find(session, flow)
+        outline = engine.core.definitions.current(session, row)
+        return FlowPublic(
+            **_summary(engine, session, row),
+            description=outline.flow.description,
+            problems=_problems(engine, session, outline.flow, places(find_version(session, flow, row.version).source)),
+            under_way=row.applied_epoch < row.epoch,
+            temporal=engine.workflow_page(f"flow/{flow}"),
+        )
+
+    found = await engine.db.read(look)
+    response.headers["ETag"] = etag(found.version)
+    return found
+
+
+@router.put(
+    "/{flow}",
+    operation_id="put_flow",
+    summary="Save a new version of a flow",
+    responses=problems(404, 409, 412, 413, 415, 422),
+    openapi_extra=REQUEST_BODY,
+    dependencies=[Depends(refuse_pending)],
+)
+async def put(
+    engine: EngineDep,
+    request: Request,
+    response: Response,
+    flow: PathId,
+    author: Author = "",
+    note: Note = "",
+    if_match: Annotated[str | None, Header(description="The ETag of the version that was edited.")] = None,
+) -> FlowSaved:
+    expected = _version_of(if_match)
+    given, text, source = await read_flow(request)
+    if given.id != flow:
+        remedy = f"Write id: {flow}, or send it to /v1/flows/{given.id}."
+        wrong = ProblemDetail(pointer="/id", what=f"The file is of the flow {given.id}, not {flow}.", remedy=remedy)
+        raise Unprocessable("The id of a flow never changes.", remedy, problems=[wrong])
+
+    def save(session: Session) -> FlowSaved:
+        row = versions.replace(session, given, text, engine.clock(), author=author, note=note, expected=expected)
+        return _saved(engine, session, row, given, source)
+
+    saved = await engine.dispatcher.write(save)
+    response.headers["ETag"] = etag(saved.version)
+    return saved
+
+
+def find(session: Session, flow: str) -> FlowRow:
+    """The flow's row. Raises UnknownFlow, also for a deleted one."""
+    row = session.get(FlowRow, flow)
+    if row is None or row.deleted:
+        raise UnknownFlow(flow)
+    return row
+
+
+def find_version(session: Session, flow: str, version: int) -> FlowVersion:
+    """One version of a flow. Raises UnknownFlow."""
+    row = session.get(FlowVersion, (flow, version))
+    if row is None:
+        raise UnknownFlow(f"{flow} version {version}")
+    return row
+
+
+def _summary(engine: Engine, session: Session, row: FlowRow) -> dict[str, Any]:
+    outline = engine.core.definitions.current(session, row)
+    counts = FlowStatistics.model_validate(statistics(session, row, outline))
+    return {**row.model_dump(), "commands": allowed(row.status), "statistics": counts}
+
+
+def _saved(engine: Engine, session: Session, row: FlowRow, flow: Flow, source: Source) -> FlowSaved:
+    found = _problems(engine, session, flow, source)
+    return FlowSaved(**row.model_dump(), commands=allowed(row.status), problems=found)
+
+
+def _problems(engine: Engine, session: Session, flow: Flow, source: Source) -> list[FlowProblem]:
+    found = checks.problems(flow, engine.crm.catalog(session), source)
+    return [FlowProblem.model_validate(problem) for problem in found]
+
+
+def etag(version: int) -> str:
+    """The ETag of a flow at this version."""
+    return f'"{version}"'
+
+
+def _version_of(if_match: str | None) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    match = re.fullmatch(r'"?(\d{1,9})"?', if_match.strip())
+    if match is None:
+        raise PreconditionFailed(
+            "If-Match is not an ETag of a flow.", 'Send the ETag as it came, as in If-Match: "3", or leave it out.'
+        )
+    return int(match[1])

@@ -1,0 +1,66 @@
+"""What flows have sent."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from api.engine import EngineDep
+from api.paging import Page, PagingDep
+from api.resource import problems
+from flows.model import Id
+from store.journeys import EffectStatus, MessageRow
+
+router = APIRouter(prefix="/messages", tags=["messages"])
+
+
+class MessagePublic(BaseModel):
+    """One message, as it left or is about to leave."""
+
+    model_config = ConfigDict(from_attributes=True, serialize_by_alias=True)
+
+    id: str
+    channel: str
+    person: str
+    participant: str
+    flow: str
+    step: str
+    content: str = Field(description="The prepared e-mail that it was made from.")
+    to: str
+    sender: str = Field(serialization_alias="from")
+    subject: str
+    text: str
+    html: str
+    headers: dict[str, str]
+    state: EffectStatus = Field(description="planned: on its way. unknown: nobody knows whether it left (SAFE_2).")
+    at: datetime
+    opened_at: datetime | None
+    clicked: list[str] = Field(description="Links; an address where the link is not registered.")
+
+
+@router.get("", operation_id="list_messages", summary="List messages", responses=problems(422))
+async def list_messages(
+    engine: EngineDep,
+    paging: PagingDep,
+    person: Annotated[Id | None, Query(description="Only to this person.")] = None,
+    flow: Annotated[Id | None, Query(description="Only from this flow.")] = None,
+    participant: Annotated[Id | None, Query(description="Only in this participation.")] = None,
+) -> Page[MessagePublic]:
+    """In the order in which they were made."""
+    query = select(MessageRow).where(col(MessageRow.id) > paging.after)
+    for column, wanted in (
+        (col(MessageRow.person), person),
+        (col(MessageRow.flow), flow),
+        (col(MessageRow.participant), participant),
+    ):
+        if wanted is not None:
+            query = query.where(column == wanted)
+
+    def look(session: Session) -> list[MessageRow]:
+        return list(session.scalars(query.order_by(col(MessageRow.id)).limit(paging.limit + 1)))
+
+    rows = await engine.db.read(look)
+    return paging.page(rows, MessagePublic.model_validate, lambda row: row.id)

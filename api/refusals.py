@@ -1,0 +1,108 @@
+"""What flows and participants refuse, as problems: with how things stand and what is possible now."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from activities.attention import UnknownEffect
+from activities.commands import CommandRefused, NotRunnable, allowed
+from activities.definitions import UnknownFlow
+from activities.participants import OperationRefused
+from activities.standing import UnknownParticipant
+from activities.versions import EDITABLE, EditRefused, FlowExists, StaleEdit
+from api.errors import ApiProblem, NotAllowed, NotFound, PreconditionFailed, ProblemDetail, Unprocessable, answer
+from flows.problems import Problem
+
+_TOLD = ("what", "remedy", "line", "column", "step", "severity")
+
+
+def details(found: Iterable[Problem]) -> list[ProblemDetail]:
+    """Problems of a flow, each with its place in the file and the step it belongs to."""
+    return [
+        ProblemDetail.model_validate({"pointer": problem.pointer} | {name: getattr(problem, name) for name in _TOLD})
+        for problem in found
+    ]
+
+
+def _flow_exists(error: FlowExists) -> ApiProblem:
+    remedy = f"Give the flow another id, or change it with PUT /v1/flows/{error.flow}. Ids are never used again."
+    return NotAllowed(f"There is, or was, a flow {error.flow}.", remedy)
+
+
+def _edit_refused(error: EditRefused) -> ApiProblem:
+    now = ", ".join(allowed(error.status))
+    editable = ", ".join(sorted(status.value for status in EDITABLE))
+    return NotAllowed(
+        f"The flow {error.flow} is {error.status.value} and cannot be edited now.",
+        f"It can be edited while it is one of: {editable}. Commands allowed now: {now or 'none'}.",
+        flow_status=error.status.value,
+        allowed=allowed(error.status),
+    )
+
+
+def _stale(error: StaleEdit) -> ApiProblem:
+    return PreconditionFailed(
+        f"The flow {error.flow} is at version {error.version}; the edit was made from another.",
+        "Read it again, put your change into that version, and send it with its ETag.",
+        version=error.version,
+    )
+
+
+def _command_refused(error: CommandRefused) -> ApiProblem:
+    now = ", ".join(error.allowed)
+    return NotAllowed(
+        f"The flow {error.flow} is {error.status.value}: {error.command} is not allowed.",
+        f"Commands allowed now: {now}." if now else "No command is allowed any more.",
+        flow_status=error.status.value,
+        allowed=error.allowed,
+    )
+
+
+def _not_runnable(error: NotRunnable) -> ApiProblem:
+    return Unprocessable(
+        f"The flow {error.flow} cannot run: problems are left in it.",
+        "Mend every problem of severity error, save, and run it again.",
+        problems=details(error.problems),
+    )
+
+
+def _operation_refused(error: OperationRefused) -> ApiProblem:
+    return NotAllowed(error.what, error.remedy, participant=error.participant, allowed=error.possible)
+
+
+def _unknown_flow(error: UnknownFlow) -> ApiProblem:
+    return NotFound(f"There is no flow {error.flow}.", "Check the id; GET /v1/flows lists them.")
+
+
+def _unknown_participant(error: UnknownParticipant) -> ApiProblem:
+    return NotFound(f"There is no participant {error}.", "Check the id; GET /v1/flows/{id}/participants lists them.")
+
+
+def _unknown_effect(error: UnknownEffect) -> ApiProblem:
+    return NotFound(
+        f"There is no effect {error.key} of which it is unknown whether it happened.", "GET /v1/attention lists them."
+    )
+
+
+_PROBLEMS: Mapping[type[Exception], Callable[[Any], ApiProblem]] = {
+    FlowExists: _flow_exists,
+    EditRefused: _edit_refused,
+    StaleEdit: _stale,
+    CommandRefused: _command_refused,
+    NotRunnable: _not_runnable,
+    OperationRefused: _operation_refused,
+    UnknownFlow: _unknown_flow,
+    UnknownParticipant: _unknown_participant,
+    UnknownEffect: _unknown_effect,
+}
+
+
+def install(app: FastAPI) -> None:
+    """Have the application answer these errors as problems."""
+
+    def respond(_: Request, error: Exception) -> Response:
+        return answer(_PROBLEMS[type(error)](error).problem)
+
+    for kind in _PROBLEMS:
+        app.add_exception_handler(kind, respond)
