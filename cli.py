@@ -1,0 +1,174 @@
+"""`ferd`: the command line. Each command is a few lines here; what it does is in `console/`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.shell import Failure, failures, run_async, say
+from settings import Settings, SettingsError, load_settings
+
+app = typer.Typer(
+    name="ferd",
+    help="Marketing flows on Temporal: a flow is a file, each participant's journey a durable workflow.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SERVE, FILES, WORK = "Run ferd", "Files", "Flows and people"
+Json = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
+FlowId = Annotated[str, typer.Argument(metavar="FLOW", help="The flow's id.")]
+Paths = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files, or folders laid out as examples/ is.")]
+
+
+def settings() -> Settings:
+    """The settings of this machine; what is wrong with them is a Failure."""
+    try:
+        return load_settings()
+    except SettingsError as error:
+        what, *more = str(error).splitlines()
+        raise Failure(what, "`ferd settings` and .env.example list what there is.", *more) from error
+
+
+@app.command(rich_help_panel=SERVE)
+def up() -> None:
+    """Start everything on this machine and keep it running: Temporal, mailbox, worker, API and pages."""
+    from console.up import run
+
+    run_async(run(settings()))
+
+
+@app.command(rich_help_panel=SERVE)
+def demo(
+    people: Annotated[int, typer.Option(min=3, max=900, help="How many people go through the flows.")] = 150,
+    day: Annotated[float, typer.Option(min=0.2, max=60, help="Seconds that a day of a flow takes.")] = 1.0,
+) -> None:
+    """Run copies of the examples with short waits, and watch them. Starts everything if nothing runs."""
+    from console.demo import run
+
+    run(settings(), people=people, day=day)
+
+
+@app.command(rich_help_panel=SERVE)
+def worker() -> None:
+    """Run a worker in the foreground."""
+    from console.processes import run_worker
+
+    run_worker(settings())
+
+
+@app.command(rich_help_panel=SERVE)
+def api() -> None:
+    """Run the API and the pages in the foreground."""
+    from console.processes import run_api
+
+    run_api(settings())
+
+
+@app.command(rich_help_panel=SERVE)
+def migrate() -> None:
+    """Make the database's tables, or bring them up to date."""
+    from console.database import migrate
+
+    migrate(settings())
+    say("The database is up to date.")
+
+
+@app.command("settings", rich_help_panel=SERVE)
+def show_settings(json: Json = False) -> None:
+    """Show every setting, its value and where that came from. Keys and passwords are masked."""
+    from console.configuration import show_settings
+
+    show_settings(settings(), json=json)
+
+
+@app.command(rich_help_panel=FILES)
+def check(paths: Paths, json: Json = False) -> None:
+    """Check files offline: every problem with line, column and remedy. Changes nothing."""
+    from console.checking import run
+
+    if not run(paths, json=json):
+        raise SystemExit(1)
+
+
+@app.command(rich_help_panel=FILES)
+def apply(paths: Paths, json: Json = False) -> None:
+    """Put files into a running ferd: what is new is created, what differs updated."""
+    from console.applying import apply
+
+    apply(settings(), paths, json=json)
+
+
+def _lifecycle(command: str, summary: str) -> None:
+    @app.command(command, help=summary, rich_help_panel=WORK)
+    def give(flow: FlowId, json: Json = False) -> None:
+        from console.lifecycle import give
+
+        give(settings(), flow, command, json=json)
+
+
+for _command, _summary in {
+    "run": "Start a flow, or let it go on after a pause.",
+    "pause": "Hold everyone where they are. New people queue before the first step.",
+    "resume": "Let everyone go on from where they are.",
+    "end": "End a flow: nobody new, and everyone inside is cancelled.",
+}.items():
+    _lifecycle(_command, _summary)
+
+
+@app.command(rich_help_panel=WORK)
+def flows(json: Json = False) -> None:
+    """List the flows with their status and numbers."""
+    from console.reports import flows
+
+    flows(settings(), json=json)
+
+
+@app.command(rich_help_panel=WORK)
+def participants(
+    flow: FlowId,
+    status: Annotated[str | None, typer.Option(help="Only those, such as active or dropped_out.")] = None,
+    step: Annotated[str | None, typer.Option(help="Only those at this step.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    json: Json = False,
+) -> None:
+    """Show who is where in a flow, since when and until when."""
+    from console.reports import participants
+
+    participants(settings(), flow, status_is=status, step=step, limit=limit, json=json)
+
+
+@app.command(rich_help_panel=WORK)
+def why(
+    participant: Annotated[str, typer.Argument(help="Its id, from `ferd participants`.")], json: Json = False
+) -> None:
+    """Show what one participant did, step by step, and why."""
+    from console.reports import why
+
+    why(settings(), participant, json=json)
+
+
+@app.command(rich_help_panel=WORK)
+def enrol(
+    flow: FlowId,
+    selection: Annotated[str | None, typer.Option(help="The members of this selection.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="The people of this CSV file, who are imported first.")] = None,
+    again: Annotated[bool, typer.Option(help="Also who took part before.")] = False,
+    json: Json = False,
+) -> None:
+    """Enrol people in a flow that runs or is paused."""
+    from console.enrolling import enrol
+
+    enrol(settings(), flow, selection=selection, csv=csv, again=again, json=json)
+
+
+def main() -> None:
+    """The program."""
+    with failures():
+        app(prog_name="ferd")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""The worker: `ferd worker`, and `FerdPlugin` for a team's own worker.
+
+    client = await Client.connect("localhost:7233", plugins=[FerdPlugin(load_settings())])
+    async with Worker(client, task_queue="ferd", workflows=[TheirOwn]):
+        ...
+
+The plugin brings ferd's workflows, its activities with their database and mail connections, the pydantic converter and
+the sandbox settings. Pass it to `Client.connect` only: workers made with that client take it from there.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import DataConverter
+from temporalio.envconfig import ClientConfig
+from temporalio.plugin import SimplePlugin
+from temporalio.worker import Worker, WorkerConfig
+
+import telemetry
+from activities.core import Core, now
+from activities.files import StoredFiles
+from activities.mail.smtp import SmtpMail
+from activities.mail.tokens import Tokens
+from settings import Settings
+from store.database import Database
+from workflows.contract import TASK_QUEUE, control_queue
+from workflows.flow import FlowWorkflow
+from workflows.journey import JourneyWorkflow
+
+# Longer than a mail takes: who is at work when the worker is asked to end may answer.
+GRACE = timedelta(seconds=25)
+# Activities at once, and mail connections: a mail that has passed the gate never queues for a connection.
+AT_ONCE = 32
+
+
+class FerdPlugin(SimplePlugin):
+    """All of ferd for a Temporal client and its workers.
+
+    Each worker gets a store and a mail connection of its own, opened when it starts and closed when it ends.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(
+            "ferd",
+            data_converter=_with_pydantic,
+            workflows=[JourneyWorkflow, FlowWorkflow],
+            interceptors=telemetry.interceptors(),
+        )
+        self._settings = settings
+        self._rooms: dict[str, _Room] = {}
+        self._control_queues: set[str] = set()
+
+    def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
+        """Add our workflows and activities."""
+        queue = config["task_queue"]
+        if queue in self._control_queues:
+            return config
+        config = super().configure_worker(config)
+        room = _Room(self._settings, config["client"], queue)
+        config["activities"] = [*(config.get("activities") or ()), *room.core.activities(room.mail)]
+        if not config.get("graceful_shutdown_timeout"):
+            config["graceful_shutdown_timeout"] = GRACE
+        if not config.get("max_concurrent_activities") and not config.get("tuner"):
+            config["max_concurrent_activities"] = AT_ONCE
+        self._rooms[queue] = room
+        self._control_queues.add(control_queue(queue))
+        return config
+
+    async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
+        """Run with the sweep beside it, and with a worker of its own for commands."""
+        if worker.task_queue in self._control_queues:
+            await next(worker)
+        else:
+            async with self._rooms[worker.task_queue].open():
+                await next(worker)
+
+
+class _Room:
+    """What one worker acts with."""
+
+    def __init__(self, settings: Settings, client: Client, queue: str) -> None:
+        self._client = client
+        self._queue = queue
+        self._db = Database(settings.database_url.get_secret_value())
+        self.core = Core.build(self._db, client, task_queue=queue)
+        self.mail = SmtpMail(
+            settings.smtp_url.get_secret_value(),
+            settings.public_url,
+            Tokens([key.get_secret_value() for key in settings.secret_keys]),
+            StoredFiles(self._db),
+            now,
+            connections=AT_ONCE,
+        )
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Sweep and take commands until left; then close the connections."""
+        control = Worker(
+            self._client, task_queue=control_queue(self._queue), activities=self.core.control_activities()
+        )
+        sweeping = asyncio.create_task(self.core.sweep.run())
+        try:
+            async with control:
+                yield
+        finally:
+            sweeping.cancel()
+            await self.mail.close()
+            self._db.close()
+
+
+def _with_pydantic(converter: DataConverter | None) -> DataConverter:
+    """Our models on the wire, in JSON; a codec that was set stays."""
+    return replace(converter or DataConverter.default, payload_converter_class=PydanticPayloadConverter)
+
+
+async def connect(settings: Settings) -> Client:
+    """A client for the Temporal server of the usual TEMPORAL_ variables or profile, else for the one of `ferd up`."""
+    config = ClientConfig.load_client_connect_config()
+    config.setdefault("target_host", f"127.0.0.1:{settings.temporal_port}")
+    return await Client.connect(**config, plugins=[FerdPlugin(settings)])
+
+
+async def main(settings: Settings) -> None:
+    """Run a worker until SIGTERM or SIGINT; who is at work may finish."""
+    telemetry.configure("ferd-worker")
+    ended = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, ended.set)
+    async with Worker(await connect(settings), task_queue=TASK_QUEUE):
+        await ended.wait()
