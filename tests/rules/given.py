@@ -1,0 +1,128 @@
+"""What tests of rules do again and again."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session
+from temporalio.service import RPCError
+
+from activities.crm.groups import PROJECT, SELECTION
+from flows.outcome import Reason
+from store.journeys import ParticipantRow
+from store.library import FormRow, SubscriptionType
+from store.people import Company, Person, Project
+from tests.support.waiting import eventually
+from tests.support.world import World, now
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+async def quietly(world: World, person: str, **fields: Any) -> None:
+    """Change a person without an event: only a check can see it."""
+
+    def work(session: Session) -> None:
+        row = session.get_one(Person, person)
+        for name, value in fields.items():
+            setattr(row, name, value)
+
+    await world.db.write(work)
+
+
+async def person_row(world: World, person: str) -> Person:
+    """The person as stored."""
+    return await world.db.read(lambda session: session.get_one(Person, person))
+
+
+async def company(world: World, **fields: Any) -> str:
+    """A company."""
+    id = f"com-{world.suffix}"
+    row = Company(id=id, name="Fjord", name_key="fjord", created_at=now(), updated_at=now(), **fields)
+    await world.db.write(lambda session: session.add(row))
+    return id
+
+
+async def project(world: World, id: str) -> None:
+    """A project without members."""
+    row = Project(id=id, name=id, created_at=now(), updated_at=now())
+    await world.db.write(lambda session: session.add(row))
+
+
+async def form(world: World, id: str) -> None:
+    """A form."""
+    row = FormRow(id=id, name=id, created_at=now(), updated_at=now())
+    await world.db.write(lambda session: session.add(row))
+
+
+async def subscription_type(world: World, id: str) -> None:
+    """A subscription type."""
+    row = SubscriptionType(id=id, name=id, created_at=now(), updated_at=now())
+    await world.db.write(lambda session: session.add(row))
+
+
+async def is_member(world: World, person: str, group: str) -> bool:
+    """Whether the person is in the selection or project."""
+    return await world.db.read(lambda session: world.core.crm.is_member(session, person, group))
+
+
+async def add_members(world: World, group: str, *people: str, triggers: bool = True) -> None:
+    """Put people on a selection or into a project, as the API does."""
+    await world.core.dispatcher.write(
+        lambda session: world.core.crm.groups.add(
+            session, PROJECT if session.get(Project, group) else SELECTION, group, people, now(), triggers=triggers
+        )
+    )
+
+
+async def resting(world: World, participant: str, step: str) -> ParticipantRow:
+    """The participant, once it waits in a step."""
+    return await eventually(
+        lambda: world.participant(participant), lambda row: row.step == step and row.plan["type"] == "wait"
+    )
+
+
+async def out_or_at(world: World, participant: str, step: str) -> ParticipantRow:
+    """The participant, once it stands at a step or has left."""
+    return await eventually(
+        lambda: world.participant(participant), lambda row: row.step == step or not row.status.inside
+    )
+
+
+async def ended(world: World, flow: str, participant: str) -> Reason | None:
+    """Lead a journey to its end; why it ended."""
+    with suppress(RPCError):  # it has ended already
+        await world.forward(flow, participant)
+    return await left(world, participant)
+
+
+async def left(world: World, participant: str) -> Reason | None:
+    """Why a journey has ended that needs no time of its own for it."""
+    row = await eventually(lambda: world.participant(participant), lambda row: not row.status.inside)
+    return row.reason
+
+
+async def steps_passed(world: World, participant: str) -> list[str]:
+    """The steps that a participant has been through."""
+    return (await world.participant(participant)).passed
+
+
+async def enrolled_people(world: World, flow: str) -> list[str]:
+    """Who came into a flow, in the order of arrival."""
+    return [row.person for row in await world.participants(flow)]
+
+
+def closed_now(**settings: Any) -> dict[str, Any]:
+    """A sending window that opens in two to three hours, for two hours, in UTC."""
+    start = now() + 3 * HOUR
+    return {"days": "every_day", "from": f"{start:%H}:00", "to": f"{start + 2 * HOUR:%H}:00", **settings}
+
+
+def when(field: str, value: object, op: str = "is") -> dict[str, object]:
+    """A condition."""
+    return {"field": field, "op": op, "value": value}
+
+
+Doing = Callable[[str], Awaitable[None]]
+"""Something that befalls a person."""

@@ -1,0 +1,25 @@
+"""Waiting for what happens elsewhere, in another process or task, without sleeping for luck."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def eventually(
+    look: Callable[[], Awaitable[T]],
+    wanted: Callable[[T], object] = bool,
+    seconds: float = 20,
+    pause: float = 0.02,
+) -> T:
+    """What `look` answers, once it is what is wanted; TimeoutError with the last answer if it never is."""
+    answer = await look()
+    try:
+        async with asyncio.timeout(seconds):
+            while not wanted(answer):  # what is waited for is in another process: nothing to be told by
+                await asyncio.sleep(pause)
+                answer = await look()
+    except TimeoutError:
+        raise TimeoutError(f"not in {seconds} s; the last answer was {answer!r}") from None
+    return answer

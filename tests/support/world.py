@@ -1,0 +1,351 @@
+"""A small world for tests of behaviour: a store, a worker, a mail server that keeps what it gets, people and flows.
+
+Everything is real but the clock: journeys run on the shared Temporal server, whose time stands still until `forward`.
+"""
+
+import asyncio
+import email
+import email.policy
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from pydantic import SecretStr
+from sqlmodel import col, func, select
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities import versions
+from activities.commands import Commanded, command
+from activities.core import Core
+from activities.enrolment import Enrolled, Proposal
+from activities.events import Event
+from flows.definition import Flow
+from flows.outcome import Refusal
+from settings import Settings
+from store.columns import new_id
+from store.database import Database
+from store.flows import FlowRow
+from store.journeys import EffectRow, JournalRow, MessageRow, ParticipantRow
+from store.library import ContentRow, LinkRow
+from store.people import Person, Selection, SelectionMember
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
+from worker import FerdPlugin
+from workflows.contract import Command, flow_id, journey_id
+
+SENDER = {"from": "hello@fjord.example", "reply_to": "same_as_from"}
+
+
+class Inbox:
+    """A mail server that keeps what it gets, in the order of arrival. `answer` may be set to refuse."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.answer = "250 OK"
+        self.port = free_port()
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Called by aiosmtpd."""
+        content = envelope.content if isinstance(envelope.content, bytes) else b""
+        if self.answer.startswith("250"):
+            self.mails.append(email.message_from_bytes(content, policy=email.policy.default))
+        return self.answer
+
+    def start(self) -> None:
+        """Listen."""
+        self._controller.start()
+
+    def stop(self) -> None:
+        """Close the door."""
+        self._controller.stop()
+
+    @property
+    def subjects(self) -> list[str]:
+        """The subjects, in the order of arrival."""
+        return [str(mail["Subject"]) for mail in self.mails]
+
+    def to(self, address: str) -> list[EmailMessage]:
+        """The mails to one address."""
+        return [mail for mail in self.mails if address in str(mail["To"])]
+
+
+@dataclass
+class World:
+    """What a test works with. Flow ids get a suffix of the world's own, because all tests share one server."""
+
+    env: WorkflowEnvironment
+    client: Client
+    settings: Settings
+    core: Core
+    inbox: Inbox
+    queue: str
+    suffix: str = field(default_factory=lambda: uuid4().hex[:8])
+
+    @property
+    def db(self) -> Database:
+        return self.core.db
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[None]:
+        """A worker beside the world's own, or instead of it."""
+        async with Worker(self.client, task_queue=self.queue):
+            yield
+
+    def id(self, name: str) -> str:
+        """The id that a flow of this name has here."""
+        return f"{name}-{self.suffix}"
+
+    # --- people and content ---------------------------------------------------------------------------------------
+
+    async def person(self, **fields: Any) -> str:
+        """A person with an address of its own."""
+        id = new_id("per")
+        given = {"first_name": "Kari", "last_name": "Nordmann", "email": f"{id}@x.example", **fields}
+        email = given["email"]
+        row = Person(id=id, email_key=email.casefold() if email else None, created_at=now(), updated_at=now(), **given)
+        await self.db.write(lambda session: session.add(row))
+        return id
+
+    async def change(self, person: str, **fields: Any) -> None:
+        """Change a person as the CRM's API does, with the event that tells so."""
+        def work(session: Any) -> None:
+            row = session.get(Person, person)
+            for name, value in fields.items():
+                setattr(row, name, value)
+            self.core.events.occur(
+                session, type="person_updated", person=person, at=now(), data={"changed": list(fields)}
+            )
+
+        await self.core.dispatcher.write(work)
+
+    async def content(self, id: str = "mail", **fields: Any) -> None:
+        """A prepared e-mail."""
+        given = {"name": id, "state": "ready", "subject": id, "html": "<p>Hello</p>", "text": "Hello", **fields}
+        await self.db.write(
+            lambda session: session.merge(ContentRow(id=id, created_at=now(), updated_at=now(), **given))
+        )
+
+    async def link(self, id: str, url: str) -> None:
+        """A registered link."""
+        row = LinkRow(id=id, name=id, url=url, created_at=now(), updated_at=now())
+        await self.db.write(lambda session: session.add(row))
+
+    async def selection(self, id: str, *people: str) -> None:
+        """A selection with members."""
+        def work(session: Any) -> None:
+            session.merge(Selection(id=id, name=id, created_at=now(), updated_at=now()))
+            session.flush()
+            session.add_all(SelectionMember(selection=id, person=person, at=now()) for person in people)
+
+        await self.db.write(work)
+
+    async def join(self, selection: str, person: str) -> None:
+        """Put a person on a selection, with the event that tells so."""
+        def work(session: Any) -> None:
+            session.add(SelectionMember(selection=selection, person=person, at=now()))
+            self.core.events.occur(
+                session, type="added_to_selection", person=person, at=now(), data={"selection": selection}
+            )
+
+        await self.core.dispatcher.write(work)
+
+    # --- flows ----------------------------------------------------------------------------------------------------
+
+    def definition(self, name: str, *steps: dict[str, Any], **settings: Any) -> Flow:
+        """A flow that sends from a fixed address."""
+        return Flow.model_validate(
+            {"id": self.id(name), "name": name, "email": SENDER, "steps": list(steps), **settings}
+        )
+
+    async def save(self, flow: Flow) -> str:
+        """Save a new flow."""
+        await self.core.dispatcher.write(lambda session: versions.create(session, flow, "", now()) and None)
+        return flow.id
+
+    async def edit(self, flow: Flow) -> None:
+        """Save a new version."""
+        await self.core.dispatcher.write(lambda session: versions.replace(session, flow, "", now()) and None)
+
+    async def flow(self, name: str, *steps: dict[str, Any], **settings: Any) -> str:
+        """A flow that runs."""
+        flow = await self.save(self.definition(name, *steps, **settings))
+        await self.command(flow, "run")
+        return flow
+
+    async def command(self, flow: str, given: Command) -> Commanded:
+        """Give a flow a command, as the API does."""
+        return await self.core.dispatcher.write(
+            lambda session: command(
+                session, self.core.definitions, self.core.crm.catalog(session), flow, given, now()
+            )
+        )
+
+    async def row(self, flow: str) -> FlowRow:
+        """The flow's row."""
+        return await self.db.read(lambda session: session.get_one(FlowRow, flow))
+
+    async def settled(self, flow: str) -> FlowRow:
+        """The flow's row, once the background work of the last command is done."""
+        return await eventually(lambda: self.row(flow), lambda row: row.applied_epoch == row.epoch)
+
+    # --- participants ---------------------------------------------------------------------------------------------
+
+    async def propose(self, flow: str, person: str, **given: Any) -> Enrolled | Refusal:
+        """Propose a person to a flow by the API."""
+        return await self.core.dispatcher.write(
+            lambda session: self.core.enrolment.propose(
+                session, Proposal(flow, person, given.pop("why", "api"), **given), now()
+            )
+        )
+
+    async def enrol(self, flow: str, person: str | None = None, **given: Any) -> str:
+        """Enrol a person (a new one, if none is given); the participant's id."""
+        answer = await self.propose(flow, person or await self.person(), **given)
+        assert isinstance(answer, Enrolled), answer
+        return answer.participant
+
+    def journey(self, flow: str, participant: str) -> WorkflowHandle[Any, Any]:
+        """The journey's workflow."""
+        return self.client.get_workflow_handle(journey_id(flow, participant))
+
+    def life(self, flow: str) -> WorkflowHandle[Any, Any]:
+        """The flow's workflow."""
+        return self.client.get_workflow_handle(flow_id(flow))
+
+    async def forward(self, flow: str, participant: str, time: timedelta | None = None) -> None:
+        """Let time pass for one journey; without a time, to its end."""
+        async with asyncio.timeout(60):
+            if time is None:
+                await self.env.fast_forward(self.journey(flow, participant))
+            else:
+                await self.env.fast_forward(self.journey(flow, participant), time)
+
+    async def participant(self, participant: str) -> ParticipantRow:
+        """The participant's row."""
+        return await self.db.read(
+            lambda session: session.scalars(
+                select(ParticipantRow).where(col(ParticipantRow.id) == participant)
+            ).one()
+        )
+
+    async def participants(self, flow: str) -> Sequence[ParticipantRow]:
+        """Everyone who was enrolled in a flow, in the order of arrival."""
+        return await self.db.read(
+            lambda session: session.scalars(
+                select(ParticipantRow).where(col(ParticipantRow.flow) == flow).order_by(col(ParticipantRow.number))
+            ).all()
+        )
+
+    async def until(self, participant: str, **wanted: Any) -> ParticipantRow:
+        """The participant's row, once it says this: something is on its way that needs no time of the journey's."""
+        return await eventually(
+            lambda: self.participant(participant),
+            lambda row: all(getattr(row, name) == value for name, value in wanted.items()),
+        )
+
+    async def journal(self, participant: str) -> list[tuple[str, str]]:
+        """What the journal says: (step, event)."""
+        return [(line.step, line.event) for line in await self.lines(participant)]
+
+    async def lines(self, participant: str) -> Sequence[JournalRow]:
+        """The journal's lines."""
+        return await self.db.read(
+            lambda session: session.scalars(
+                select(JournalRow).where(col(JournalRow.participant) == participant).order_by(col(JournalRow.number))
+            ).all()
+        )
+
+    async def effects(self, participant: str) -> Sequence[EffectRow]:
+        """The ledger's entries of a participant."""
+        return await self.db.read(
+            lambda session: session.scalars(
+                select(EffectRow)
+                .where(col(EffectRow.participant) == participant)
+                .order_by(col(EffectRow.planned_at), col(EffectRow.key))
+            ).all()
+        )
+
+    async def effects_of(self, flow: str) -> Sequence[EffectRow]:
+        """The ledger's entries of a flow."""
+        return await self.db.read(
+            lambda session: session.scalars(select(EffectRow).where(col(EffectRow.flow) == flow)).all()
+        )
+
+    async def messages(self, participant: str) -> Sequence[MessageRow]:
+        """The messages of a participant."""
+        return await self.db.read(
+            lambda session: session.scalars(
+                select(MessageRow).where(col(MessageRow.participant) == participant).order_by(col(MessageRow.at))
+            ).all()
+        )
+
+    async def happens(self, type: str, person: str, at: datetime | None = None, **data: Any) -> None:
+        """Something happens to a person."""
+        event = Event(type, at or now(), person, data=data)
+        await self.core.dispatcher.write(lambda session: self.core.events.take(session, event, now()) and None)
+
+    async def count(self, table: type[Any], *where: Any) -> int:
+        """How many rows a table has."""
+        query = select(func.count()).select_from(table).where(*where)
+        return await self.db.read(lambda session: session.scalars(query).one())
+
+
+def now() -> datetime:
+    """The time of this machine."""
+    return datetime.now(UTC)
+
+
+def mail(id: str, **settings: Any) -> dict[str, Any]:
+    """A step that sends the content `mail` with its id as subject."""
+    return {"id": id, "kind": "send_email", "content": "mail", "subject": id, **settings}
+
+
+def wait(id: str, time: str) -> dict[str, Any]:
+    """A step that waits."""
+    return {"id": id, "kind": "wait", "for": time}
+
+
+@asynccontextmanager
+async def world(
+    env: WorkflowEnvironment,
+    database_url: str,
+    home: Path,
+    *,
+    worker: bool = True,
+    inbox: Inbox | None = None,
+    queue: str | None = None,
+) -> AsyncIterator[World]:
+    """A world with content `mail`, and with a worker of its own unless told otherwise."""
+    inbox, queue = inbox or Inbox(), queue or f"ferd-{uuid4().hex[:8]}"
+    settings = Settings(
+        home=home,
+        api_key=SecretStr("k" * 32),
+        secret_keys=[SecretStr("s" * 32)],
+        database_url=SecretStr(database_url),
+        smtp_url=SecretStr(f"smtp://127.0.0.1:{inbox.port}"),
+    )
+    address = env.client.service_client.config.target_host
+    client = await Client.connect(address, namespace=env.client.namespace, plugins=[FerdPlugin(settings)])
+    db = Database(database_url)
+    inbox.start()
+    try:
+        small = World(env, client, settings, Core.build(db, client, task_queue=queue), inbox, queue)
+        await small.content()
+        if worker:
+            async with small.worker():
+                yield small
+        else:
+            yield small
+    finally:
+        inbox.stop()
+        db.close()
