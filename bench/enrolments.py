@@ -1,0 +1,71 @@
+"""What enrolling costs beside the bare start of the same workflow. No worker takes the journeys up meanwhile."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from uuid import uuid4
+
+from activities.core import Core
+from activities.enrolment import Proposal
+from bench.reference import flow
+from bench.sides import Ferd, gather, now
+from bench.stand import Pair
+from workflows.contract import JourneyInput, Perform, journey_id
+
+QUEUE = "nobody"
+TURNS = 3
+NUMBER = 100
+
+
+@dataclass
+class Enrolments:
+    """Starts a second in each turn."""
+
+    single: list[float] = field(default_factory=list)
+    bulk: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+
+    @property
+    def ratio(self) -> float:
+        """One call each over bare starts: the median over neighbouring turns."""
+        return median(ours / theirs for ours, theirs in zip(self.single, self.bare, strict=True))
+
+
+async def measure(pair: Pair) -> Enrolments:
+    """One call a person, all people in one call, and bare starts, in turns."""
+    ferd = pair.ferd
+    idle = Ferd(
+        Core.build(ferd.core.db, ferd.client, task_queue=QUEUE), ferd.client, ferd.worker, f"{ferd.flow}-enrolments"
+    )
+    await idle.run(flow(idle.flow))
+    found = Enrolments()
+    for _ in range(TURNS):
+        found.single.append(await _rate(lambda people: gather(idle.start, people), pair.people(NUMBER)))
+        found.bare.append(await _rate(lambda people: _bare(idle, people), pair.people(NUMBER)))
+        found.bulk.append(await _rate(lambda people: _bulk(idle, people), pair.people(NUMBER)))
+    return found
+
+
+async def _rate(work: Callable[[Sequence[str]], Awaitable[object]], people: Sequence[str]) -> float:
+    begun = time.monotonic()
+    await work(people)
+    return len(people) / (time.monotonic() - begun)
+
+
+async def _bulk(ferd: Ferd, people: Sequence[str]) -> None:
+    proposals = [Proposal(ferd.flow, person, "api") for person in people]
+    await ferd.core.dispatcher.write(lambda session: ferd.core.enrolment.propose_all(session, proposals, now()))
+
+
+async def _bare(ferd: Ferd, people: Sequence[str]) -> None:
+    async def start(person: str) -> None:
+        plan = Perform(position=1, version=1, step="hello", kind="send_email", summary="Send e-mail welcome-mail")
+        await ferd.client.start_workflow(
+            "Journey",
+            JourneyInput(flow=ferd.flow, participant=person, plan=plan),
+            id=journey_id(ferd.flow, uuid4().hex),
+            task_queue=QUEUE,
+        )
+
+    await gather(start, people)
