@@ -10,7 +10,7 @@ T = TypeVar("T")
 async def eventually(
     look: Callable[[], Awaitable[T]],
     wanted: Callable[[T], object] = bool,
-    seconds: float = 20,
+    seconds: float = 60,
     pause: float = 0.02,
 ) -> T:
     """What `look` answers, once it is what is wanted; TimeoutError with the last answer if it never is."""
