@@ -85,6 +85,8 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Period = Annotated[timedelta, BeforeValidator(_period)]
 Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
 Cap = Annotated[str, _matching(r"[1-9]\d{0,5} per (day|week)$", "write a number and a unit, as in '3 per week'")]
+# Said where a setting is read and kept, but nothing is done by it: nobody may believe that it holds.
+_NOT_YET = "Not carried out by this version."
 DatabaseUrl = Annotated[
     SecretStr, _matching(r"sqlite:///.|postgresql://.", "write sqlite:///path or postgresql://user:password@host/name")
 ]
@@ -138,16 +140,22 @@ class Settings(BaseSettings):
         description="For links in mails, separated by commas: the first signs, all verify.",
     )
     cap_email: Cap | None = Field(
-        None, title="E-mail cap", description="Most e-mails to one person over all flows, as in '3 per week'."
+        None,
+        title="E-mail cap",
+        description=f"Most e-mails to one person over all flows, as in '3 per week'. {_NOT_YET}",
     )
     cap_sms: Cap | None = Field(
-        None, title="SMS cap", description="Most SMS to one person over all flows, as in '1 per day'."
+        None,
+        title="SMS cap",
+        description=f"Most SMS to one person over all flows, as in '1 per day'. {_NOT_YET}",
     )
     retention_full: Period = Field(
-        timedelta(days=180), title="Full journal", description="How long the journal is kept in full."
+        timedelta(days=180), title="Full journal", description=f"How long the journal is kept in full. {_NOT_YET}"
     )
     retention_thin: Period = Field(
-        timedelta(days=730), title="Thinned journal", description="How long ids and kinds are kept after that."
+        timedelta(days=730),
+        title="Thinned journal",
+        description=f"How long ids and kinds are kept after that. {_NOT_YET}",
     )
     log_format: Literal["console", "json"] = Field(
         "console", title="Log format", description="console for people, json for programs."
