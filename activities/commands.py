@@ -7,7 +7,8 @@ inside, and needs no worker. What follows from it (releasing, cancelling) is bac
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlalchemy import update
+from sqlmodel import Session, col
 
 from activities import ledger
 from activities.definitions import Definitions, UnknownFlow
@@ -17,6 +18,7 @@ from flows.checks import problems
 from flows.problems import Problem
 from store.database import lock_flow
 from store.flows import FlowRow, FlowStatus
+from store.journeys import EnrolmentJob
 from workflows.contract import Command
 
 S = FlowStatus
@@ -79,7 +81,14 @@ def command(
             raise NotRunnable(flow, errors)
     if to is FlowStatus.ENDED:
         row.generation += 1  # everyone inside reads as cancelled from this moment on (LIFE_5, LIFE_15)
+        _end_enrolment(session, flow)
     row.status, row.changed_at = to, now
     row.epoch += 1
     ask(session, FlowChanged(flow, row.name))
     return Commanded(to, ledger.under_way(session, flow))
+
+
+def _end_enrolment(session: Session, flow: str) -> None:
+    """People proposed in bulk and not yet come to are not taken any more, also after a later run (LIFE_5)."""
+    jobs = update(EnrolmentJob).where(col(EnrolmentJob.flow) == flow, ~col(EnrolmentJob.done))
+    session.execute(jobs.values(done=True))

@@ -8,9 +8,9 @@ from activities.commands import TRANSITIONS, CommandRefused, NotRunnable, allowe
 from activities.enrolment import Enrolled
 from flows.outcome import Reason, Refusal, Status
 from store.flows import FlowStatus
-from store.journeys import EffectStatus
+from store.journeys import EffectStatus, EnrolmentJob
 from tests.support.waiting import eventually
-from tests.support.world import World, mail, wait
+from tests.support.world import World, mail, now, wait
 from workflows.contract import Command
 
 DAY = timedelta(days=1)
@@ -164,6 +164,21 @@ async def test_LIFE_5_end_cancels_active_and_queued_and_they_stay_cancelled(worl
     await world.until(newcomer, step="rest")
     assert (await world.participant(active)).status is Status.CANCELLED
     assert world.inbox.subjects == ["first", "first"]
+
+
+async def test_LIFE_5_people_proposed_in_bulk_before_the_end_do_not_come_in_when_it_runs_again(
+    still_world: World,
+) -> None:
+    world = still_world
+    flow = await world.flow("bulk", mail("first"))
+    await world.selection("newcomers", await world.person())
+    job = EnrolmentJob(id=world.id("job"), flow=flow, selection="newcomers", at=now())
+    await world.db.write(lambda session: session.add(job))
+    await world.command(flow, "end")
+    await world.command(flow, "run")
+    async with world.worker():
+        await world.settled(flow)
+    assert await world.participants(flow) == []
 
 
 async def test_LIFE_10_pause_and_end_work_with_no_worker_up(still_world: World) -> None:
