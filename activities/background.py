@@ -17,7 +17,7 @@ from activities.dispatcher import Asked, Dispatcher, StartJourney, WakeJourney
 from activities.enrolment import Enrolled, Enrolment, Proposal
 from activities.standing import Rules, Standing, UnknownParticipant
 from flows.outcome import Status
-from store.flows import FlowRow, FlowStatus
+from store.flows import TAKES_PEOPLE, FlowRow, FlowStatus
 from store.journeys import EnrolmentJob, ParticipantRow
 from store.people import SelectionMember
 from workflows.contract import FlowState
@@ -157,7 +157,7 @@ class Background:
             .limit(1)
             .with_for_update()
         )
-        if job is None or session.get_one(FlowRow, flow).status not in (FlowStatus.RUNNING, FlowStatus.PAUSED):
+        if job is None or session.get_one(FlowRow, flow).status not in TAKES_PEOPLE:
             return None
         people = session.scalars(
             select(col(SelectionMember.person))

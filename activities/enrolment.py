@@ -18,7 +18,7 @@ from flows.outcome import Refusal, Status
 from flows.planning import Outline
 from store.columns import new_id
 from store.database import lock_flow
-from store.flows import FlowRow, FlowStatus
+from store.flows import TAKES_PEOPLE, FlowRow, FlowStatus
 from store.journeys import JournalRow, ParticipantRow
 from store.people import Person
 from workflows.contract import Perform
@@ -64,7 +64,7 @@ class Enrolment:
             return Refusal.UNKNOWN_PERSON
         lock_flow(session, proposal.flow)
         flow = session.get(FlowRow, proposal.flow)
-        if flow is None or flow.status not in (FlowStatus.RUNNING, FlowStatus.PAUSED):
+        if flow is None or flow.status not in TAKES_PEOPLE:
             return Refusal.FLOW_NOT_OPEN
         outline = self._definitions.current(session, flow)
         refusal = self._refusal(session, proposal, flow, outline, now)

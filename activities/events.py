@@ -24,7 +24,7 @@ from flows.outcome import Status
 from flows.planning import Outline
 from flows.success import event_meets, state_meets
 from store.columns import new_id
-from store.flows import FlowRow, FlowStatus, FlowTrigger
+from store.flows import TAKES_PEOPLE, FlowRow, FlowTrigger
 from store.journeys import EventRow, EventUse, JournalRow, ParticipantRow
 from store.people import Person
 
@@ -165,7 +165,7 @@ class Events:
             select(FlowRow)
             .join(FlowTrigger, col(FlowTrigger.flow) == col(FlowRow.id))
             .where(col(FlowTrigger.event) == row.type)
-            .where(col(FlowRow.status).in_([FlowStatus.RUNNING, FlowStatus.PAUSED]))
+            .where(col(FlowRow.status).in_(TAKES_PEOPLE))
             .order_by(col(FlowRow.id))
             .distinct()
         ).scalars()

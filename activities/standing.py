@@ -198,14 +198,18 @@ class Standing:
 
     def on_from(self, step: BaseStep) -> None:
         """The step is done: stand at what follows it."""
-        self.row.passed = [*self.row.passed, step.id]
-        self._count({("passed", step.id): 1})
+        self.mark_passed(step.id)
         following = self.outline.after(step.id)
         if (following is None or not self.outline.step[following].acts) and self.stop() is not None:
             return
         due = self._walk(following, arriving=True)
         if due is not None:
             self.due(due)
+
+    def mark_passed(self, *steps: str) -> None:
+        """These steps are behind the participant: never done again (EDIT_3)."""
+        self.row.passed = [*self.row.passed, *steps]
+        self._count({("passed", step): 1 for step in steps})
 
     def admit(self) -> None:
         """Out of the queue, to the first step."""
@@ -229,8 +233,7 @@ class Standing:
         for line in walk.lines:
             self.tell(line)
         if walk.passed:
-            self.row.passed = [*self.row.passed, *walk.passed]
-            self._count({("passed", step): 1 for step in walk.passed})
+            self.mark_passed(*walk.passed)
         for step, happening in walk.used:
             self.session.add(EventUse(participant=self.row.id, event=happening.id, step=step))
             self.row.event = dict(happening.data)

@@ -23,7 +23,7 @@ from api.resource import PREFIX, PathId, problems
 from flows.model import Id
 from flows.outcome import Refusal
 from store.columns import new_id
-from store.flows import FlowStatus
+from store.flows import TAKES_PEOPLE
 from store.journeys import EnrolmentJob
 from store.people import Person, Selection, SelectionMember
 
@@ -162,7 +162,7 @@ def _begin(engine: Engine, idempotency: Idempotency, flow: str, body: EnrolmentI
 
     def make() -> EnrolmentAnswer:
         row = find(session, flow)
-        if row.status not in (FlowStatus.RUNNING, FlowStatus.PAUSED):
+        if row.status not in TAKES_PEOPLE:
             raise NotAllowed(
                 f"The flow {flow} is {row.status.value}: nobody can be enrolled.",
                 "Run it first.",

@@ -22,6 +22,10 @@ class FlowStatus(StrEnum):
     STOPPED = "stopped"
 
 
+TAKES_PEOPLE = (FlowStatus.RUNNING, FlowStatus.PAUSED)
+"""In which triggers act and people can be enrolled (TRIG_2)."""
+
+
 class FlowRow(SQLModel, table=True):
     """A flow's life. This row is the gate: every effect and every enrolment looks at it first.
 
