@@ -10,10 +10,11 @@ the sandbox settings. Pass it to `Client.connect` only: workers made with that c
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import PydanticPayloadConverter
@@ -27,6 +28,7 @@ from activities.core import Core, now
 from activities.files import StoredFiles
 from activities.mail.smtp import SmtpMail
 from activities.mail.tokens import Tokens
+from flows.ports import Email, Port
 from settings import Settings
 from store.database import Database
 from workflows.contract import TASK_QUEUE, control_queue
@@ -63,7 +65,7 @@ class FerdPlugin(SimplePlugin):
             return config
         config = super().configure_worker(config)
         room = _Room(self._settings, config["client"], queue)
-        config["activities"] = [*(config.get("activities") or ()), *room.core.activities(room.mail)]
+        config["activities"] = [*(config.get("activities") or ()), *room.core.activities(room.ports)]
         if not config.get("graceful_shutdown_timeout"):
             config["graceful_shutdown_timeout"] = GRACE
         if not config.get("max_concurrent_activities") and not config.get("tuner"):
@@ -97,6 +99,7 @@ class _Room:
             now,
             connections=AT_ONCE,
         )
+        self.ports: Mapping[type, Port[Any]] = {Email: self.mail}
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:

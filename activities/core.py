@@ -1,6 +1,6 @@
 """Everything that acts, put together: what a worker, the API and the command line need of one store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,7 @@ from activities.journey import JourneyActivities
 from activities.standing import Rules
 from activities.steps import Steps
 from activities.sweep import Sweep
-from flows.ports import ChangeMembership, ChangePerson, Mail
+from flows.ports import ChangeMembership, ChangePerson, Port
 from store.database import Database
 from workflows.contract import TASK_QUEUE
 
@@ -70,10 +70,10 @@ class Core:
             sweep=Sweep(client, dispatcher, rules, clock),
         )
 
-    def activities(self, mail: Mail) -> list[Callable[..., Any]]:
-        """What runs on the common task queue."""
+    def activities(self, ports: Mapping[type, Port[Any]]) -> list[Callable[..., Any]]:
+        """What runs on the common task queue. `ports` serve what leaves our store, by the type of the request."""
         steps = Steps(self.rules, {ChangePerson: self.crm, ChangeMembership: self.crm})
-        journey = JourneyActivities(self.dispatcher, steps, self.events, mail)
+        journey = JourneyActivities(self.dispatcher, steps, self.events, ports)
         return [*journey.all(), *self._flow().all()]
 
     def control_activities(self) -> list[Callable[..., Any]]:

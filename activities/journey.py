@@ -7,7 +7,7 @@ scheduled start, so that whoever owns the server's clock owns ours.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ from activities.events import Event, Events
 from activities.standing import Standing, UnknownParticipant
 from activities.steps import Begun, Steps
 from flows.outcome import Reason, Status
-from flows.ports import Done, Email, Mail, NotDone, Request, Silence
+from flows.ports import Done, NotDone, Port, Request, Silence
 from flows.steps import KINDS
 from flows.steps.base import Leave
 from workflows.contract import STEP_ATTEMPTS, Answer, LookInput, Message, Plan, StepInput, UnansweredInput
@@ -35,13 +35,15 @@ HEARTBEAT = 2.0
 
 
 class JourneyActivities:
-    """The activities, with what they act through."""
+    """The activities, with what they act through: `ports` serve the requests that leave our store, by their type."""
 
-    def __init__(self, dispatcher: Dispatcher, steps: Steps, events: Events, mail: Mail) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, steps: Steps, events: Events, ports: Mapping[type, Port[Any]]
+    ) -> None:
         self._dispatcher = dispatcher
         self._steps = steps
         self._events = events
-        self._mail = mail
+        self._ports = ports
 
     def all(self) -> list[Callable[..., Any]]:
         """All activities, to be registered with a worker."""
@@ -106,16 +108,15 @@ class JourneyActivities:
         return plan
 
     async def _hand_over(self, request: Request, key: str) -> Done | NotDone | Silence:
-        if not isinstance(request, Email):
-            raise TypeError(f"no port outside the store serves {type(request).__name__}")
-        with trace.get_tracer("ferd").start_as_current_span("smtp send", attributes={"ferd.effect": key}):
-            sending = asyncio.ensure_future(self._mail.send(request, key))
+        port, name = self._ports[type(request)], f"{type(request).__name__.lower()} send"
+        with trace.get_tracer("ferd").start_as_current_span(name, attributes={"ferd.effect": key}):
+            sending = asyncio.ensure_future(port.send(request, key))
             try:
                 return await asyncio.shield(sending)
             except (NotDone, Silence) as outcome:
                 return outcome
             except asyncio.CancelledError:
-                # A participant's cancel, or a worker that shuts down: the mail may have left, hear the answer.
+                # A participant's cancel, or a worker that shuts down: the effect may have begun, hear the answer.
                 with contextlib.suppress(NotDone, Silence):
                     return await sending
                 return sending.exception()  # type: ignore[return-value]

@@ -10,7 +10,7 @@ hands it to the port that serves that kind of request, exactly once (SAFE_1), an
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,19 @@ class Silence(EffectError):
     """Handed over, and no answer heard: whether it happened is unknown."""
 
 
-class Mail(Protocol):
-    """Sends e-mail. `key` is the effect's key; the same key always makes the same Message-ID."""
+R = TypeVar("R", contravariant=True)
 
-    async def send(self, email: Email, key: str) -> Done: ...
+
+class Port(Protocol[R]):
+    """Hands requests of one type to the world outside our store; raises NotDone and Silence.
+
+    `key` is the effect's key: what the other side is given so that it can tell a repetition (SAFE_1). The same key
+    always makes the same Message-ID, idempotency key, and so on.
+    """
+
+    async def send(self, request: R, key: str, /) -> Done:
+        """Do it once."""
+
+
+Mail = Port[Email]
+"""Sends e-mail."""

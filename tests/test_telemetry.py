@@ -50,7 +50,7 @@ async def test_one_trace_from_the_request_to_the_mail(
     finished = {span.name: span for span in spans.get_finished_spans()}
     wanted = {
         "POST /v1/flows/{flow}/participants", "StartWorkflow:Journey", "RunWorkflow:Journey",
-        "StartActivity:send_email", "RunActivity:send_email", "smtp send",
+        "StartActivity:send_email", "RunActivity:send_email", "email send",
     }  # fmt: skip
     assert wanted <= set(finished)
     assert len({finished[name].context.trace_id for name in wanted}) == 1
