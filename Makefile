@@ -1,6 +1,6 @@
 # Everything works in a clean clone with nothing but make and Python 3.11 or newer; packages go into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help up demo test bench schema check lock clean install install-test
+.PHONY: help up demo test bench schema rules check lock clean install install-test
 
 PY := .venv/bin/python
 export PYTHON
@@ -28,6 +28,9 @@ bench: install-test  ## Measure against a hand-written workflow; writes bench/re
 schema: install  ## Write docs/flow.schema.json from the models
 	@mkdir -p docs
 	@$(PY) -m flows.schema > docs/.schema.new && mv docs/.schema.new docs/flow.schema.json
+
+rules: install-test  ## Write docs/rules.md, which rule is proven by which tests
+	@$(PY) -m tests.support.rules > docs/.rules.new && mv docs/.rules.new docs/rules.md
 
 check: install-test  ## Ruff and mypy alone
 	$(PY) -m ruff check .

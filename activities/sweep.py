@@ -8,6 +8,7 @@ goes to the attention list, and never comes back by itself (PART_4).
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import and_, or_, select, update
@@ -31,6 +32,7 @@ OVERDUE = timedelta(seconds=60)
 # A wait that should have ended this long ago is looked into.
 LATE = timedelta(minutes=10)
 MOST = 500
+PAGE = 100
 
 _GONE = {
     WorkflowExecutionStatus.TERMINATED,
@@ -39,6 +41,12 @@ _GONE = {
     WorkflowExecutionStatus.CANCELED,
     WorkflowExecutionStatus.COMPLETED,
 }
+# Journeys that ended otherwise than by their own answer, since a moment. Visibility may be late: look back further.
+_BROKEN = (
+    "WorkflowType = 'Journey' AND ExecutionStatus IN ('Terminated', 'Failed', 'TimedOut', 'Canceled') "
+    "AND CloseTime > '{since:%Y-%m-%dT%H:%M:%SZ}'"
+)
+LOOK_BACK = timedelta(minutes=5)
 
 
 class Sweep:
@@ -49,6 +57,8 @@ class Sweep:
         self._dispatcher = dispatcher
         self._rules = rules
         self._clock = clock
+        # A journey may have been terminated while no worker ran; later sweeps look at what is new.
+        self._seen = clock() - timedelta(days=1)
 
     async def run(self) -> None:
         """Sweep again and again until cancelled."""
@@ -66,12 +76,26 @@ class Sweep:
         started = await self._dispatcher.tell(unstarted)
         await self._dispatcher.write(lambda session: _mark_started(session, started))
         overdue = await self._dispatcher.write(lambda session: _overdue(session, now))
-        lost = [asked for asked in overdue if await self._is_gone(asked)]
+        suspects = [*overdue, *await self._broken(now)]
+        lost = [asked for asked in dict.fromkeys(suspects) if await self._is_gone(asked)]
         for asked in lost:
             await self._dispatcher.write(lambda session, asked=asked: self._lose(session, asked))  # type: ignore[misc]
         changed = await self._dispatcher.write(lambda session: _changed(session, now - OVERDUE))
         await self._dispatcher.tell([*(asked for asked in overdue if asked not in lost), *changed])
         return len(unstarted) + len(overdue) + len(changed)
+
+    async def _broken(self, now: datetime) -> list[WakeJourney]:
+        """Participants inside whose journey was terminated or failed lately, also in a wait of months."""
+        found: list[WakeJourney] = []
+        page: list[str] = []
+        async for journey in self._client.list_workflows(_BROKEN.format(since=self._seen - LOOK_BACK)):
+            page.append(journey.id.rpartition("/")[2])
+            if len(page) == PAGE:
+                found += await self._dispatcher.write(partial(_inside, page))
+                page = []
+        found += await self._dispatcher.write(partial(_inside, page))
+        self._seen = now
+        return found
 
     async def _is_gone(self, asked: WakeJourney) -> bool:
         handle = self._client.get_workflow_handle(journey_id(asked.flow, asked.participant))
@@ -126,6 +150,14 @@ def _overdue(session: Session, now: datetime) -> list[WakeJourney]:
     for row in rows:
         row.wake = now
     return [WakeJourney(row.flow, row.id) for row in rows]
+
+
+def _inside(participants: list[str], session: Session) -> list[WakeJourney]:
+    query = (
+        select(col(ParticipantRow.flow), col(ParticipantRow.id), col(ParticipantRow.held))
+        .where(col(ParticipantRow.id).in_(participants), col(ParticipantRow.status) == Status.ACTIVE)
+    )  # fmt: skip
+    return [WakeJourney(flow, id) for flow, id, held in session.execute(query) if "lost" not in held]
 
 
 def _changed(session: Session, before: datetime) -> list[Asked]:
