@@ -138,6 +138,7 @@ class Enrolment:
             step=first.id if first else "",
             kind=first.kind if first else "finish",
             summary=first.summary() if first else "Finish",
+            local=first is None or first.in_store,
         )
         row = ParticipantRow(
             id=new_id("par"),

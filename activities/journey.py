@@ -1,7 +1,7 @@
 """The activities of a journey: one for each kind of step that acts or decides, `look`, and `unanswered`.
 
 An activity is two transactions with the world between them; see `activities.steps`. Time comes from the activity's
-scheduled start, so that whoever owns the server's clock owns ours.
+scheduled start, or is given by the journey, so that whoever owns the server's clock owns ours.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from temporalio.exceptions import ApplicationError
 from activities.dispatcher import Dispatcher
 from activities.events import Event, Events
 from activities.standing import Standing, UnknownParticipant
-from activities.steps import Begun, Steps
+from activities.steps import Begun, LeavesStore, Steps
 from flows.outcome import Reason, Status
 from flows.ports import Done, NotDone, Port, Request, Silence
 from flows.steps import KINDS
@@ -82,17 +82,19 @@ class JourneyActivities:
         return unanswered
 
     async def _step(self, kind: str, given: StepInput) -> Plan:
-        now, mine = _now(), False
+        now, mine, local = given.now or _now(), False, activity.info().is_local
         while True:
             planned = time.monotonic()
             try:
                 begun = await self._dispatcher.write(
                     lambda session, mine=mine: self._steps.enter(  # type: ignore[misc]
-                        session, given.participant, given.position, kind, now, mine=mine
+                        session, given.participant, given.position, kind, now, mine=mine, in_store=local
                     )
                 )
             except UnknownParticipant:
                 return _removed(given.position)
+            except LeavesStore as step:
+                raise ApplicationError(str(step), type="LeavesStore") from None
             if not isinstance(begun, Begun):
                 return begun
             if time.monotonic() - planned <= FRESH:

@@ -272,6 +272,7 @@ class Standing:
             step=at.id if at else "",
             kind=at.kind if at else "finish",
             summary=at.summary() if at else "Finish",
+            local=at is None or at.in_store,
         )
 
     def wait_here(self, step: BaseStep, until: datetime, why: str) -> Plan:

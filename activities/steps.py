@@ -35,6 +35,10 @@ class StorePort(Protocol):
     ) -> Done: ...
 
 
+class LeavesStore(Exception):
+    """The effect leaves our store, and may not be begun where it was tried; nothing was changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """An effect that was planned and has to be handed over now."""
@@ -53,11 +57,20 @@ class Steps:
         self._store_ports = store_ports
 
     def enter(
-        self, session: Session, participant: str, position: int, kind: str, now: datetime, *, mine: bool = False
+        self,
+        session: Session,
+        participant: str,
+        position: int,
+        kind: str,
+        now: datetime,
+        *,
+        mine: bool = False,
+        in_store: bool = False,
     ) -> Plan | Begun:
         """Pass the gate with the plan at this position; do what the store itself can do, else plan the effect.
 
-        `mine`: this very attempt has planned the effect already and not yet called.
+        `mine`: this very attempt has planned the effect already and not yet called. `in_store`: raise LeavesStore
+        rather than begin an effect elsewhere.
         """
         here = Standing.lock(session, participant, now, self.rules)
         here.row.started, here.row.wake = True, None
@@ -71,7 +84,7 @@ class Steps:
             return here.plan
         if step.kind != kind:  # the activity that is named by that kind does it
             return here.due(step)
-        return self._act(here, step, mine=mine)
+        return self._act(here, step, mine=mine, in_store=in_store)
 
     def look(self, session: Session, participant: str, now: datetime) -> Plan:
         """What comes next, without doing it."""
@@ -83,7 +96,7 @@ class Steps:
         step = here.walk()
         return here.due(step) if step is not None else here.plan
 
-    def _act(self, here: Standing, step: BaseStep, *, mine: bool) -> Plan | Begun:
+    def _act(self, here: Standing, step: BaseStep, *, mine: bool, in_store: bool) -> Plan | Begun:
         if not isinstance(step, Action):
             raise TypeError(f"{step.id} does not act")
         later = self._not_yet(here, step)
@@ -107,6 +120,8 @@ class Steps:
             return here.plan
         if not isinstance(move, Do):
             raise TypeError(f"{step.id} acts, yet answered {move}")
+        if in_store and type(move.request) not in self._store_ports:
+            raise LeavesStore(step.id)
         return self._begin(here, step, move, mine=mine)
 
     def _not_yet(self, here: Standing, step: Action) -> Plan | None:

@@ -41,7 +41,7 @@ def flow_id(flow: str) -> str:
 
 
 class Perform(BaseModel):
-    """Do a step: run the activity named by its kind."""
+    """Do a step: run the activity named by its kind; `local`: in the worker at hand, nothing outside is asked."""
 
     type: Literal["perform"] = "perform"
     position: int
@@ -49,6 +49,7 @@ class Perform(BaseModel):
     step: str
     kind: str
     summary: str = ""
+    local: bool = False
 
 
 class Wait(BaseModel):
@@ -114,11 +115,12 @@ class JourneyInput(BaseModel):
 
 
 class StepInput(BaseModel):
-    """Do the step that the plan at this position names."""
+    """Do the step that the plan at this position names. `now`: the journey's time, for a local activity."""
 
     flow: str
     participant: str
     position: int
+    now: datetime | None = None
 
 
 class LookInput(BaseModel):

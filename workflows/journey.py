@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
@@ -39,6 +39,10 @@ HEARTBEAT = timedelta(seconds=10)
 STEP_RETRIES = RetryPolicy(
     initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30), maximum_attempts=STEP_ATTEMPTS
 )
+# A step inside our own store takes milliseconds: one try beside this task, which costs no task of its own; while it
+# runs messages wait. Where that fails, the common way with all its tries.
+LOCAL = timedelta(seconds=4)
+ONCE = RetryPolicy(maximum_attempts=1)
 # What only reads and writes our own store is tried until the store is back.
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 # Far below the server's limits: histories stay quick to load and to read.
@@ -120,6 +124,8 @@ class JourneyWorkflow:
             self._messages.append(Message(kind="cancel"))
 
     async def _perform(self, plan: Perform) -> None:
+        if plan.local and await self._perform_here(plan):
+            return
         # WAIT_CANCELLATION_COMPLETED: a cancel ends an attempt that only waits for its next try, and lets one that is
         # at work answer: its mail may have left.
         try:
@@ -138,6 +144,25 @@ class JourneyWorkflow:
             await self._unanswered(plan, type(error.cause or error).__name__)
         except asyncio.CancelledError:
             await self._unanswered(plan, "cancelled")
+
+    async def _perform_here(self, plan: Perform) -> bool:
+        """Do a step as a local activity; False: it gave no answer."""
+        try:
+            answer = await workflow.execute_local_activity(
+                plan.kind,
+                StepInput(
+                    flow=self._flow, participant=self._participant, position=plan.position, now=workflow.now()
+                ),
+                result_type=Answer,
+                summary=plan.summary,
+                schedule_to_close_timeout=LOCAL,
+                retry_policy=ONCE,
+                cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            )
+            self._plan = answer.plan
+        except (FailureError, asyncio.CancelledError) as error:
+            return is_cancelled_exception(error)  # the loop tells the store of the cancel, and asks it for the plan
+        return True
 
     async def _wait(self, plan: Wait) -> None:
         self._show_in_list(plan.step, "waiting", plan.until)

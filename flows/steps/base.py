@@ -93,6 +93,9 @@ class BaseStep(Strict):
     acts: ClassVar[bool] = False
     """Whether the step has an effect in the world. A step that acts has an activity of its own."""
 
+    in_store: ClassVar[bool] = True
+    """Whether all that the step does happens inside our own store, so that it is quick and never in doubt."""
+
     kind: str
 
     @abstractmethod
@@ -124,6 +127,7 @@ class Action(BaseStep):
     """A step that does something in the world."""
 
     acts: ClassVar[bool] = True
+    in_store: ClassVar[bool] = False
     channel: ClassVar[Channel] = "crm"
 
     only_on: list[Weekday] = Field(

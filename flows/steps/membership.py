@@ -1,7 +1,7 @@
 """What add_to and remove_from share: selections and projects, one or several of each."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
@@ -21,6 +21,8 @@ Ids = Annotated[
 
 class Membership(Action):
     """A step that changes which selections and projects the person is in."""
+
+    in_store: ClassVar[bool] = True
 
     selection: Ids = Field(
         default_factory=list,

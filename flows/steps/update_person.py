@@ -1,7 +1,7 @@
 """Update person: change fields of the person or the company, all of them or none (STEP_3)."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ _WAYS: tuple[Change, ...] = ("set", "clear", "add", "remove", "increase", "decre
 
 class UpdatePerson(Action):
     """Changes several fields at once."""
+
+    in_store: ClassVar[bool] = True
 
     kind: Literal["update_person"] = Field(title="Kind", description="Change fields of the person or the company.")
     set: dict[str, Value] = Field(

@@ -18,6 +18,7 @@ from workflows.journey import JourneyWorkflow
 PATHS = {
     "welcome", "reference", "paused-by-signal", "cancelled-by-signal", "cancelled-in-temporal", "action-signalled",
     "early-signal", "flow-paused", "flow-life", "retried", "away-for-hours", "failing", "continued-as-new",
+    "local", "local-lost",
 }  # fmt: skip
 
 
