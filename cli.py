@@ -110,10 +110,13 @@ def _lifecycle(command: str, summary: str) -> None:
 
 
 for _command, _summary in {
-    "run": "Start a flow, or let it go on after a pause.",
+    "run": "Start a flow, or let it go on after a pause or after it was off.",
     "pause": "Hold everyone where they are. New people queue before the first step.",
     "resume": "Let everyone go on from where they are.",
-    "end": "End a flow: nobody new, and everyone inside is cancelled.",
+    "off": "Let nobody new in; those inside go on, and every action is skipped.",
+    "close": "Let nobody new in; those inside go on to their end, then the flow is finished.",
+    "end": "End a flow: nobody new, and everyone inside is cancelled. It can be run again.",
+    "stop": "The emergency brake: everyone inside is cancelled where they are, for good.",
 }.items():
     _lifecycle(_command, _summary)
 

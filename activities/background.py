@@ -17,12 +17,14 @@ from activities.dispatcher import Asked, Dispatcher, StartJourney, WakeJourney
 from activities.enrolment import Enrolled, Enrolment, Proposal
 from activities.standing import Rules, Standing, UnknownParticipant
 from flows.outcome import Status
-from store.flows import TAKES_PEOPLE, FlowRow, FlowStatus
+from store.flows import GOES_ON, TAKES_PEOPLE, FlowRow, FlowStatus
 from store.journeys import EnrolmentJob, ParticipantRow
 from store.people import SelectionMember
 from workflows.contract import FlowState
 
 PAGE = 200
+# Nothing is left to do for these once everyone is out; a later command starts the flow's workflow again.
+OVER = (FlowStatus.ENDED, FlowStatus.STOPPED, FlowStatus.FINISHED)
 
 Clock = Callable[[], datetime]
 Query = Select[int | None, str, str]
@@ -52,7 +54,7 @@ class Background:
         """Do all that the flow's status asks for; `progress` hears of every page."""
         epoch, status, generation = await self._dispatcher.write(lambda session: _epoch(session, flow))
         await self._cancel(flow, generation, progress)
-        if status is FlowStatus.RUNNING:
+        if status in GOES_ON:
             await self._release_edited(flow, generation, progress)
             await self._release_held(flow, generation, progress)
             await self._admit_queued(flow, generation, progress)
@@ -70,9 +72,11 @@ class Background:
         )
         counts = {Status(status).value: count for status, count in inside}
         text = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "nobody inside"
+        if row.status is FlowStatus.CLOSED and not counts and row.epoch == epoch:
+            row.status = FlowStatus.FINISHED  # the last has left (LIFE_7)
         settled = row.epoch == epoch
         return FlowState(
-            status=row.status.value, text=text, settled=settled, over=settled and row.status is FlowStatus.ENDED
+            status=row.status.value, text=text, settled=settled, over=settled and row.status in OVER
         )
 
     async def _cancel(self, flow: str, generation: int, progress: Callable[[str], None]) -> None:
@@ -136,7 +140,7 @@ class Background:
         except UnknownParticipant:
             return []
         row = here.row
-        if row.status is not Status.QUEUED or here.flow.status is not FlowStatus.RUNNING:
+        if row.status is not Status.QUEUED or here.flow.status not in GOES_ON:
             return []
         here.admit()
         return [StartJourney(row.flow, row.id, row.person, here.plan, here.flow.name)]

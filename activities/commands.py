@@ -1,4 +1,4 @@
-"""A flow's life: the table of commands, and how one takes effect (LIFE).
+"""A flow's commands and how one takes effect (LIFE).
 
 A command is one transaction that takes the flow's lock alone: it costs the same with nobody and with a million people
 inside, and needs no worker. What follows from it (releasing, cancelling) is background work.
@@ -6,41 +6,35 @@ inside, and needs no worker. What follows from it (releasing, cancelling) is bac
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
+from sqlalchemy import delete as sql_delete
 from sqlalchemy import update
 from sqlmodel import Session, col
 
 from activities import ledger
 from activities.definitions import Definitions, UnknownFlow
 from activities.dispatcher import FlowChanged, ask
+from activities.lifecycle import ENDS, TABLE, allowed, leading_to_delete
 from flows.catalog import Catalog
 from flows.checks import problems
+from flows.outcome import Reason
 from flows.problems import Problem
 from store.database import lock_flow
-from store.flows import FlowRow, FlowStatus
+from store.flows import FlowRow, FlowStatus, FlowTrigger
 from store.journeys import EnrolmentJob
 from workflows.contract import Command
 
-S = FlowStatus
-# status -> command -> the status it leads to. The same status: answered, changes nothing. Absent: not allowed.
-TRANSITIONS: dict[FlowStatus, dict[Command, FlowStatus]] = {
-    S.DRAFT: {"run": S.RUNNING},
-    S.RUNNING: {"run": S.RUNNING, "pause": S.PAUSED, "resume": S.RUNNING, "end": S.ENDED},
-    S.PAUSED: {"run": S.RUNNING, "pause": S.PAUSED, "resume": S.RUNNING, "end": S.ENDED},
-    S.ENDED: {"run": S.RUNNING, "end": S.ENDED},
-}
-
-
-def allowed(status: FlowStatus) -> list[Command]:
-    """The commands that a status allows and that change something."""
-    return [command for command, to in TRANSITIONS.get(status, {}).items() if to is not status]
-
 
 class CommandRefused(Exception):
-    """The flow's status does not allow the command; nothing has changed (LIFE_11)."""
+    """The flow's status does not allow the command; nothing has changed (LIFE_11).
 
-    def __init__(self, flow: str, command: Command, status: FlowStatus) -> None:
+    `first`: for a delete, the commands after which it would be allowed (LIFE_6).
+    """
+
+    def __init__(self, flow: str, command: Command | Literal["delete"], status: FlowStatus) -> None:
         self.flow, self.command, self.status, self.allowed = flow, command, status, allowed(status)
+        self.first = leading_to_delete(status) if command == "delete" else []
         now = ", ".join(self.allowed) or "none"
         super().__init__(f"the flow {flow} is {status.value}: {command} is not allowed; allowed now: {now}")
 
@@ -65,11 +59,8 @@ def command(
     session: Session, definitions: Definitions, catalog: Catalog, flow: str, given: Command, now: datetime
 ) -> Commanded:
     """Give a flow a command. Raises UnknownFlow, CommandRefused, NotRunnable; then nothing has changed."""
-    lock_flow(session, flow, exclusive=True)
-    row = session.get(FlowRow, flow, with_for_update=True)
-    if row is None or row.deleted:
-        raise UnknownFlow(flow)
-    to = TRANSITIONS.get(row.status, {}).get(given)
+    row = _locked(session, flow)
+    to = TABLE[row.status].to.get(given)
     if to is None:
         raise CommandRefused(flow, given, row.status)
     if to is row.status:
@@ -79,16 +70,48 @@ def command(
         errors = [problem for problem in found if problem.severity == "error"]
         if errors:
             raise NotRunnable(flow, errors)
-    if to is FlowStatus.ENDED:
-        row.generation += 1  # everyone inside reads as cancelled from this moment on (LIFE_5, LIFE_15)
-        _end_enrolment(session, flow)
-    row.status, row.changed_at = to, now
-    row.epoch += 1
-    ask(session, FlowChanged(flow, row.name))
+    if to in ENDS:
+        _end_generation(session, row, ENDS[to])
+    row.status = to
+    _changed(session, row, now)
     return Commanded(to, ledger.under_way(session, flow))
 
 
-def _end_enrolment(session: Session, flow: str) -> None:
-    """People proposed in bulk and not yet come to are not taken any more, also after a later run (LIFE_5)."""
-    jobs = update(EnrolmentJob).where(col(EnrolmentJob.flow) == flow, ~col(EnrolmentJob.done))
+def delete(session: Session, flow: str, now: datetime) -> None:
+    """Delete a flow: whoever is inside is cancelled, what was sent stays in the record (LIFE_6).
+
+    The row stays, so that the id is never used again. Raises UnknownFlow, CommandRefused.
+    """
+    row = _locked(session, flow)
+    if not TABLE[row.status].delete:
+        raise CommandRefused(flow, "delete", row.status)
+    _end_generation(session, row, Reason.FLOW_DELETED)
+    row.status, row.deleted = FlowStatus.STOPPED, True
+    session.execute(sql_delete(FlowTrigger).where(col(FlowTrigger.flow) == flow))
+    _changed(session, row, now)
+
+
+def _locked(session: Session, flow: str) -> FlowRow:
+    """The flow's row, locked alone."""
+    lock_flow(session, flow, exclusive=True)
+    row = session.get(FlowRow, flow, with_for_update=True)
+    if row is None or row.deleted:
+        raise UnknownFlow(flow)
+    return row
+
+
+def _changed(session: Session, row: FlowRow, now: datetime) -> None:
+    row.changed_at = now
+    row.epoch += 1
+    ask(session, FlowChanged(row.id, row.name))
+
+
+def _end_generation(session: Session, row: FlowRow, reason: Reason) -> None:
+    """Everyone inside reads as cancelled from this moment on, for this reason (LIFE_5, LIFE_8, LIFE_15).
+
+    People proposed in bulk and not yet come to are not taken any more, also after a later run.
+    """
+    row.ends = {**row.ends, str(row.generation): reason.value}
+    row.generation += 1
+    jobs = update(EnrolmentJob).where(col(EnrolmentJob.flow) == row.id, ~col(EnrolmentJob.done))
     session.execute(jobs.values(done=True))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import structlog
 from sqlmodel import Session
@@ -29,6 +29,7 @@ from workflows.contract import (
     FERD_FLOW,
     FERD_PERSON,
     TASK_QUEUE,
+    Command,
     FlowInput,
     JourneyInput,
     Plan,
@@ -42,6 +43,7 @@ log = structlog.get_logger(__name__)
 # A caller waits for Temporal no longer than this; the sweep tells it what it missed.
 PATIENCE = timedelta(seconds=2)
 AT_ONCE = 20
+COMMANDS = ", ".join(get_args(Command))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class Dispatcher:
                 start_signal="changed",
                 search_attributes=TypedSearchAttributes([SearchAttributePair(FERD_FLOW, what.flow)]),
                 static_summary=what.title,
-                static_details=f"The flow `{what.flow}`. Its commands are signals: run, pause, resume, end.",
+                static_details=f"The flow `{what.flow}`. Its commands are signals: {COMMANDS}.",
             )
 
     async def _start(self, what: StartJourney) -> None:

@@ -38,7 +38,7 @@ def status_of(row: ParticipantRow, flow: FlowRow) -> Status:
 def reason_of(row: ParticipantRow, flow: FlowRow) -> Reason | None:
     """Why the participation ended, read in the same way."""
     if row.status.inside and row.generation < flow.generation:
-        return Reason.FLOW_STOPPED if flow.status is FlowStatus.STOPPED else Reason.FLOW_ENDED
+        return flow.end_of(row.generation)
     return row.reason
 
 

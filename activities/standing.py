@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import delete, select
 from sqlmodel import Session, col
 
+from activities import draining
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions
 from activities.records import StoreRecords
@@ -131,8 +132,8 @@ class Standing:
         if not self.row.status.inside:
             return self.plan
         if self.row.generation < self.flow.generation:
-            stopped = self.flow.status is FlowStatus.STOPPED
-            return self.leave(Leave(Reason.FLOW_STOPPED if stopped else Reason.FLOW_ENDED, "the flow was ended"))
+            reason = self.flow.end_of(self.row.generation)
+            return self.leave(Leave(reason, reason.value.replace("_", " ")))
         if self.row.held or self.flow.status is FlowStatus.PAUSED:
             return self.hold()
         self.row.holding = False
@@ -329,7 +330,11 @@ class Standing:
         self.session.execute(delete(AddressClaim).where(col(AddressClaim.participant) == row.id))
         hand_over = leave.on_success if reason is Reason.SUCCESS else leave.hand_over
         if hand_over is not None and row.status is not Status.CANCELLED:
-            self.rules.hand_over(self, hand_over)
+            if self.flow.status is FlowStatus.OFF:
+                self.tell(Line(stood if at is None else at, "", "skipped", "handed over to nobody: the flow is off"))
+            else:
+                self.rules.hand_over(self, hand_over)
+        draining.left(self.session, self.flow, row.id)
         return plan
 
     def _stand(

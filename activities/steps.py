@@ -20,6 +20,7 @@ from flows.planning import Line
 from flows.ports import Done, Email, NotDone, Request, Silence
 from flows.steps.base import Action, BaseStep, Do, Fail, GoOn, Leave, Message
 from store.columns import new_id
+from store.flows import FlowStatus
 from store.journeys import EffectRow, EffectStatus, MessageRow
 from workflows.contract import STEP_ATTEMPTS, Plan
 
@@ -102,6 +103,8 @@ class Steps:
         later = self._not_yet(here, step)
         if later is not None:
             return later
+        if here.flow.status is FlowStatus.OFF:
+            return self._switched_off(here, step, mine=mine)
         if isinstance(step, Message):
             leave = eligibility.check(
                 here.session, self.rules.crm, here.row, here.outline.flow, step, here.facts().person
@@ -123,6 +126,19 @@ class Steps:
         if in_store and type(move.request) not in self._store_ports:
             raise LeavesStore(step.id)
         return self._begin(here, step, move, mine=mine)
+
+    def _switched_off(self, here: Standing, step: Action, *, mine: bool) -> Plan:
+        """The flow is off: the step is skipped (LIFE_9). What may have happened before is left to a person."""
+        effect = here.session.get(EffectRow, ledger.key_of(here.row.id, step.id), with_for_update=True)
+        if effect is not None and effect.status is EffectStatus.PLANNED and mine:
+            ledger.settle(effect, EffectStatus.FAILED, here.now, error="not handed over: the flow is off")
+        if effect is not None and effect.status is EffectStatus.PLANNED:
+            ledger.settle(effect, EffectStatus.UNKNOWN, here.now, error="no answer, and then the flow was off")
+            self._unknown(here, step)
+        else:
+            here.tell(Line(step.id, step.kind, "skipped", "the flow is off"))
+        here.on_from(step)
+        return here.plan
 
     def _not_yet(self, here: Standing, step: Action) -> Plan | None:
         """The moment before which the step may not act, as a wait (STEP_19, LIFE_13)."""

@@ -17,6 +17,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.dispatcher import Asked, Dispatcher, FlowChanged, StartJourney, WakeJourney
+from activities.draining import drained
 from activities.standing import Rules, Standing, UnknownParticipant
 from flows.outcome import Status
 from flows.planning import Line
@@ -163,5 +164,5 @@ def _inside(participants: list[str], session: Session) -> list[WakeJourney]:
 def _changed(session: Session, before: datetime) -> list[Asked]:
     unfinished = select(col(EnrolmentJob.flow)).where(~col(EnrolmentJob.done), col(EnrolmentJob.at) < before)
     behind = and_(col(FlowRow.applied_epoch) < col(FlowRow.epoch), col(FlowRow.changed_at) < before)
-    query = select(FlowRow).where(or_(behind, col(FlowRow.id).in_(unfinished))).limit(MOST)
+    query = select(FlowRow).where(or_(behind, drained(), col(FlowRow.id).in_(unfinished))).limit(MOST)
     return [FlowChanged(row.id, row.name) for row in session.scalars(query)]

@@ -7,12 +7,13 @@ from sqlmodel import Session, col
 
 from activities.definitions import UnknownFlow
 from activities.dispatcher import FlowChanged, ask
+from activities.lifecycle import TABLE
 from flows.definition import Flow
 from flows.events import EventTrigger
 from store.database import lock_flow
 from store.flows import FlowRow, FlowStatus, FlowTrigger, FlowVersion
 
-EDITABLE = {FlowStatus.DRAFT, FlowStatus.PAUSED, FlowStatus.ENDED}
+EDITABLE = {status for status, row in TABLE.items() if row.edit == "yes"}
 
 
 class FlowExists(Exception):

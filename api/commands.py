@@ -5,27 +5,15 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from activities import commands
-from activities.commands import Commanded, NotRunnable, allowed
+from activities.commands import Commanded, NotRunnable
 from activities.crm.models import Incoming
+from activities.lifecycle import COMMANDS, MEANING, allowed
 from api.engine import Engine, EngineDep
 from api.flow_files import places
 from api.pending import refuse_pending
 from api.resource import PathId, problems
 from store.flows import FlowRow, FlowStatus, FlowVersion
 from workflows.contract import Command
-
-COMMANDS: list[Command] = list(dict.fromkeys(command for row in commands.TRANSITIONS.values() for command in row))
-"""Every command that the table knows."""
-
-_SUMMARIES: dict[Command, str] = {
-    "run": "Start a flow, or go on after a pause",
-    "pause": "Hold every participant where it stands",
-    "resume": "Let everyone go on",
-    "off": "Let nobody new in, and skip every action",
-    "close": "Let nobody new in; those inside go on",
-    "end": "End a flow: everyone inside is cancelled",
-    "stop": "Stop everyone where they are, for good",
-}
 
 
 class CommandIn(Incoming):
@@ -58,7 +46,8 @@ def _add(command: Command) -> None:
     @router.post(
         f"/{{flow}}/{command}",
         operation_id=f"{command}_flow",
-        summary=_SUMMARIES[command],
+        summary=f"{command.capitalize()} a flow",
+        description=MEANING[command],
         responses=problems(404, 409, 413, 415, 422),
     )
     async def give(engine: EngineDep, flow: PathId, body: CommandIn | None = None) -> CommandAnswer:
@@ -68,3 +57,16 @@ def _add(command: Command) -> None:
 
 for each in COMMANDS:
     _add(each)
+
+
+@router.delete(
+    "/{flow}",
+    operation_id="delete_flow",
+    summary="Delete a flow",
+    description="Whoever is inside is cancelled; what was sent stays in the record, and the id is never used again.",
+    status_code=204,
+    responses=problems(404, 409, 422),
+)
+async def delete(engine: EngineDep, flow: PathId) -> None:
+    at = engine.clock()
+    await engine.dispatcher.write(lambda session: commands.delete(session, flow, at))

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from activities.commands import allowed
 from activities.crm.models import Incoming
 from activities.crm.values import wrong
 from activities.dispatcher import FlowChanged, ask
 from activities.enrolment import Enrolled, Proposal
+from activities.lifecycle import allowed
 from api.engine import Engine, EngineDep
 from api.errors import NotAllowed, NotFound, ProblemDetail, Unprocessable
 from api.flows import find

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from activities import versions
-from activities.commands import allowed
 from activities.crm.values import Line
 from activities.definitions import UnknownFlow
+from activities.lifecycle import allowed
 from activities.statistics import statistics
 from api.engine import Engine, EngineDep
 from api.errors import PreconditionFailed, ProblemDetail, Unprocessable

@@ -6,8 +6,9 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from activities.attention import UnknownEffect
-from activities.commands import CommandRefused, NotRunnable, allowed
+from activities.commands import CommandRefused, NotRunnable
 from activities.definitions import UnknownFlow
+from activities.lifecycle import allowed
 from activities.participants import OperationRefused
 from activities.standing import UnknownParticipant
 from activities.versions import EDITABLE, EditRefused, FlowExists, StaleEdit
@@ -51,9 +52,13 @@ def _stale(error: StaleEdit) -> ApiProblem:
 
 def _command_refused(error: CommandRefused) -> ApiProblem:
     now = ", ".join(error.allowed)
+    remedy = f"Commands allowed now: {now}." if now else "No command is allowed any more."
+    if error.command == "delete":
+        first = " or ".join(error.first)
+        remedy = f"First {first} it, then delete it." if first else f"It stays in the record; archive it. {remedy}"
     return NotAllowed(
         f"The flow {error.flow} is {error.status.value}: {error.command} is not allowed.",
-        f"Commands allowed now: {now}." if now else "No command is allowed any more.",
+        remedy,
         flow_status=error.status.value,
         allowed=error.allowed,
     )

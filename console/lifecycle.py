@@ -1,4 +1,4 @@
-"""`ferd run`, `pause`, `resume`, `end`: a flow's commands, given over the API."""
+"""`ferd run`, `pause`, `stop` and so on: a flow's commands, given over the API."""
 
 from urllib.parse import quote
 

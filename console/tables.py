@@ -17,7 +17,10 @@ STATUS_STYLES = {
     "queued": "yellow",
     "dropped_out": "magenta",
     "draft": "dim",
+    "off": "yellow",
+    "closed": "cyan",
     "ended": "dim",
+    "stopped": "red",
     "cancelled": "dim",
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
+from flows.outcome import Reason
 from store.columns import Choice, Json, Moment
 
 
@@ -25,12 +26,16 @@ class FlowStatus(StrEnum):
 TAKES_PEOPLE = (FlowStatus.RUNNING, FlowStatus.PAUSED)
 """In which triggers act and people can be enrolled (TRIG_2)."""
 
+GOES_ON = (FlowStatus.RUNNING, FlowStatus.OFF, FlowStatus.CLOSED)
+"""In which those inside go on."""
+
 
 class FlowRow(SQLModel, table=True):
     """A flow's life. This row is the gate: every effect and every enrolment looks at it first.
 
     `epoch` counts commands, `applied_epoch` those whose background work (release, cancel) is done. `generation` grows
-    when everyone inside is cancelled at once: a participant of an older one reads as cancelled (LIFE_15).
+    when everyone inside is cancelled at once: a participant of an older one reads as cancelled (LIFE_15), for the
+    reason that `ends` gives of its generation.
     """
 
     __tablename__ = "flow"
@@ -42,11 +47,16 @@ class FlowRow(SQLModel, table=True):
     epoch: int = 0
     applied_epoch: int = 0
     generation: int = 1
+    ends: dict[str, str] = Field(sa_type=Json, default_factory=dict, sa_column_kwargs={"server_default": "{}"})
     archived: bool = False
     deleted: bool = False
     ancestor: str | None = None
     created_at: datetime = Field(sa_type=Moment)
     changed_at: datetime = Field(sa_type=Moment)
+
+    def end_of(self, generation: int) -> Reason:
+        """Why everyone of an earlier generation was cancelled."""
+        return Reason(self.ends.get(str(generation), Reason.FLOW_ENDED))
 
 
 class FlowVersion(SQLModel, table=True):

@@ -69,10 +69,25 @@ class FlowWorkflow:
         """As POST /v1/flows/{id}/resume."""
         await self._command("resume")
 
+    @workflow.signal(description="Let nobody new in, and skip every action")
+    async def off(self) -> None:
+        """As POST /v1/flows/{id}/off."""
+        await self._command("off")
+
+    @workflow.signal(description="Let nobody new in; those inside go on to their end")
+    async def close(self) -> None:
+        """As POST /v1/flows/{id}/close."""
+        await self._command("close")
+
     @workflow.signal(description="End the flow: everyone inside is cancelled")
     async def end(self) -> None:
         """As POST /v1/flows/{id}/end."""
         await self._command("end")
+
+    @workflow.signal(description="The emergency brake: everyone inside is cancelled, for good")
+    async def stop(self) -> None:
+        """As POST /v1/flows/{id}/stop."""
+        await self._command("stop")
 
     @workflow.signal(description="The flow has changed in the store: do what follows")
     def changed(self) -> None:

@@ -144,13 +144,14 @@ async def test_LIFE_11_what_is_not_allowed_says_what_is(still_ferd: Running) -> 
     assert (await still_ferd.get(f"/flows/{flow}"))["status"] == "draft"
 
     ran = await still_ferd.post(f"/flows/{flow}/run")
-    assert ran == {"id": flow, "status": "running", "under_way": 0, "commands": ["pause", "end"]}
+    running = ["pause", "off", "close", "end", "stop"]
+    assert ran == {"id": flow, "status": "running", "under_way": 0, "commands": running}
     edited = problem(409, await put(still_ferd, file(flow), flow))
-    assert (edited["flow_status"], edited["allowed"]) == ("running", ["pause", "end"])
+    assert (edited["flow_status"], edited["allowed"]) == ("running", running)
     assert await still_ferd.post(f"/flows/{flow}/run") == ran
 
     paused = await still_ferd.post(f"/flows/{flow}/pause")
-    assert (paused["status"], paused["commands"]) == ("paused", ["run", "resume", "end"])
+    assert (paused["status"], paused["commands"]) == ("paused", ["run", "resume", "close", "end", "stop"])
     expect(200, await put(still_ferd, file(flow), flow))
     assert (await still_ferd.post(f"/flows/{flow}/end"))["status"] == "ended"
     problem(404, await still_ferd.api.post("/v1/flows/nobody/run"))

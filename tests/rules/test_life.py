@@ -4,14 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from activities.commands import TRANSITIONS, CommandRefused, NotRunnable, allowed
+from activities.commands import NotRunnable
 from activities.enrolment import Enrolled
 from flows.outcome import Reason, Refusal, Status
 from store.flows import FlowStatus
 from store.journeys import EffectStatus, EnrolmentJob
 from tests.support.waiting import eventually
 from tests.support.world import World, mail, now, wait
-from workflows.contract import Command
 
 DAY = timedelta(days=1)
 
@@ -195,29 +194,11 @@ async def test_LIFE_10_pause_and_end_work_with_no_worker_up(still_world: World) 
     assert world.inbox.mails == []
 
 
-async def test_LIFE_11_a_command_that_is_not_allowed_changes_nothing(world: World) -> None:
-    flow = await world.save(world.definition("draft", mail("hello")))
-    before = (await world.row(flow)).model_dump()
-    given: Command
-    for given in ("pause", "resume", "end"):
-        with pytest.raises(CommandRefused) as refused:
-            await world.command(flow, given)
-        assert refused.value.status is FlowStatus.DRAFT
-        assert refused.value.allowed == ["run"]
-    assert (await world.row(flow)).model_dump() == before
-
-
 async def test_LIFE_11_a_repeated_command_is_answered_and_changes_nothing(world: World) -> None:
     flow = await world.flow("twice", mail("hello"))
     before = (await world.row(flow)).model_dump()
     assert (await world.command(flow, "run")).status is FlowStatus.RUNNING
     assert (await world.row(flow)).model_dump() == before
-
-
-def test_LIFE_11_what_is_allowed_comes_from_the_one_table() -> None:
-    assert allowed(FlowStatus.DRAFT) == ["run"]
-    for status, commands in TRANSITIONS.items():
-        assert allowed(status) == [name for name, to in commands.items() if to is not status]
 
 
 async def test_LIFE_15_who_belongs_to_an_older_generation_has_no_effect_even_before_its_journey_is_closed(
