@@ -134,6 +134,12 @@ class Settings(BaseSettings):
         title="Public address",
         description="Links in mails begin with it.",
     )
+    private_webhooks: bool = Field(
+        default_factory=lambda known: _is_loopback(known["host"]),
+        title="Private webhooks",
+        description="Whether webhooks may call this machine and private networks; as long as ferd listens to this "
+        "machine alone, unless set.",
+    )
     secret_keys: Annotated[list[Secret], NoDecode, BeforeValidator(_split)] = Field(
         min_length=1,
         title="Signing keys",
@@ -256,6 +262,10 @@ def _unknown(names: Mapping[str, str | None], origin: Origin) -> Iterator[str]:
 
 def _reachable(host: str) -> str:
     return "127.0.0.1" if host == "0.0.0.0" else host
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or host == "::1" or host.startswith("127.")
 
 
 def _masked(value: object) -> str:

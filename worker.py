@@ -28,7 +28,9 @@ from activities.core import Core, now
 from activities.files import StoredFiles
 from activities.mail.smtp import SmtpMail
 from activities.mail.tokens import Tokens
-from flows.ports import Email, Port
+from activities.web import Web
+from activities.webhooks.calls import WebhookCalls
+from flows.ports import CallWebhook, Email, Port
 from settings import Settings
 from store.database import Database
 from workflows.contract import TASK_QUEUE, control_queue
@@ -99,7 +101,11 @@ class _Room:
             now,
             connections=AT_ONCE,
         )
-        self.ports: Mapping[type, Port[Any]] = {Email: self.mail}
+        self.web = Web(private=settings.private_webhooks)
+        self.ports: Mapping[type, Port[Any]] = {
+            Email: self.mail,
+            CallWebhook: WebhookCalls(self._db, self.web, now),
+        }
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -114,6 +120,7 @@ class _Room:
         finally:
             sweeping.cancel()
             await self.mail.close()
+            await self.web.close()
             self._db.close()
 
 

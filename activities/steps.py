@@ -26,6 +26,8 @@ from workflows.contract import STEP_ATTEMPTS, Plan
 
 # After Temporal's own tries: waits that double from a minute to an hour, a day in all, then a person has to look.
 FIRST_WAIT, LONGEST_WAIT, GIVE_UP = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
+# A pause that the other side asks for is waited out by Temporal's own tries up to this, else by the journey.
+SHORT_PAUSE = timedelta(seconds=30)
 
 
 class StorePort(Protocol):
@@ -248,6 +250,8 @@ class Steps:
         self, here: Standing, step: BaseStep | None, effect: EffectRow, done: Done, text: str
     ) -> Plan:
         ledger.settle(effect, EffectStatus.DONE, here.now, provider_id=done.provider_id)
+        if done.kept:
+            here.row.kept = {**here.row.kept, **done.kept}
         here.tell(Line(effect.step, effect.kind, "done", text))
         here.forget()
         if not self._stands_at(here, effect.step) or here.row.generation < here.flow.generation:
@@ -264,17 +268,24 @@ class Steps:
         self, here: Standing, step: Action, effect: EffectRow, outcome: NotDone, *, last_try: bool
     ) -> Plan | None:
         if outcome.retryable:
+            if outcome.retry_after is not None and outcome.retry_after > SHORT_PAUSE:
+                return self._later(here, step, effect, outcome.retry_after)
             return self._later(here, step, effect) if last_try or effect.tries > STEP_ATTEMPTS else None
         if outcome.unreachable:
             return here.leave(Leave(Reason.UNREACHABLE, "the recipient cannot be reached at this address"))
         return self._given_up(here, step, "the provider refused it for good")
 
-    def _later(self, here: Standing, step: Action, effect: EffectRow) -> Plan:
-        """Temporal's own tries are used up: wait, longer each time; after a day a person has to look."""
+    def _later(
+        self, here: Standing, step: Action, effect: EffectRow, asked: timedelta = timedelta()
+    ) -> Plan:
+        """Temporal's own tries are used up: wait, longer each time; after a day a person has to look.
+
+        `asked`: at least as long as the other side asks for.
+        """
         if here.now - effect.planned_at >= GIVE_UP:
             return self._given_up(here, step, "tried for a day without success")
         rounds = max(0, effect.tries - STEP_ATTEMPTS)
-        pause = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(rounds, 10))
+        pause = max(asked, min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(rounds, 10)))
         return here.wait_here(step, here.now + pause, "the other side cannot be reached; trying again later")
 
     def _given_up(self, here: Standing, step: Action, text: str) -> Plan:

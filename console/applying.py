@@ -27,6 +27,7 @@ PATHS: Mapping[Noun, str] = {
     Noun.SELECTION: "/v1/selections",
     Noun.PROJECT: "/v1/projects",
     Noun.SUBSCRIPTION_TYPE: "/v1/subscription-types",
+    Noun.ENDPOINT: "/v1/endpoints",
     Noun.CONTENT: "/v1/content",
     Noun.FLOW: "/v1/flows",
 }

@@ -19,6 +19,7 @@ _KINDS: dict[Noun, Kind] = {
     Noun.SELECTION: "selection",
     Noun.PROJECT: "project",
     Noun.SUBSCRIPTION_TYPE: "subscription_type",
+    Noun.ENDPOINT: "endpoint",
 }
 
 

@@ -1,7 +1,8 @@
 """Files of a marketing team, read: flows, and the content, links, forms, selections and files that they refer to.
 
 A folder is laid out as `examples/` is: `flows/NAME.yaml`, `content/NAME/` with content.yaml, body.html and body.txt,
-`files/`, and beside them links.yaml, forms.yaml, selections.yaml, projects.yaml and subscription-types.yaml.
+`files/`, and beside them links.yaml, forms.yaml, selections.yaml, projects.yaml, subscription-types.yaml and
+endpoints.yaml.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from activities.crm.faults import fault
 from activities.crm.library import ContentIn, FormIn, LinkIn
 from activities.crm.models import NamedIn
+from activities.webhooks.endpoints import EndpointIn
 from console.problems import Flaw
 from console.shell import Failure
 from flows import loading
@@ -39,6 +41,7 @@ class Noun(StrEnum):
     SELECTION = "selection"
     PROJECT = "project"
     SUBSCRIPTION_TYPE = "subscription type"
+    ENDPOINT = "endpoint"
     CONTENT = "content"
     FLOW = "flow"
 
@@ -48,6 +51,7 @@ LISTS: Mapping[str, tuple[Noun, type[BaseModel]]] = {
     "forms": (Noun.FORM, FormIn),
     "selections": (Noun.SELECTION, NamedIn),
     "projects": (Noun.PROJECT, NamedIn),
+    "endpoints": (Noun.ENDPOINT, EndpointIn),
     "subscription-types": (Noun.SUBSCRIPTION_TYPE, NamedIn),
 }
 """Files that hold a list of things, by their names without ending."""

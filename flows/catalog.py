@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from flows.problems import Problem
 
-Kind = Literal["content", "selection", "project", "flow", "link", "form", "file", "subscription_type"]
+Kind = Literal["content", "selection", "project", "flow", "link", "form", "file", "subscription_type", "endpoint"]
 
 
 class Catalog(Protocol):

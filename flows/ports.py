@@ -10,6 +10,7 @@ hands it to the port that serves that kind of request, exactly once (SAFE_1), an
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Literal, Protocol, TypeVar
 
 
@@ -75,16 +76,37 @@ class ChangeMembership:
     create: bool = False
 
 
-Request = Email | ChangePerson | ChangeMembership
+@dataclass(frozen=True, slots=True)
+class CallWebhook:
+    """Call a named endpoint (STEP_22). `at` is when the participant came to the step: the same on every try.
+
+    `keep`: name on the participant -> dotted path in the JSON that is answered.
+    """
+
+    endpoint: str
+    flow: str
+    step: str
+    participant: str
+    person: str
+    at: datetime
+    values: Mapping[str, object] = field(default_factory=dict)
+    keep: Mapping[str, str] = field(default_factory=dict)
+
+
+Request = Email | ChangePerson | ChangeMembership | CallWebhook
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The effect happened. `provider_id` is the other side's name for it; `text` is a sentence for the journal."""
+    """The effect happened. `provider_id` is the other side's name for it; `text` is a sentence for the journal.
+
+    `kept` are values that stay on the participant (STEP_22).
+    """
 
     provider_id: str = ""
     text: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, object] = field(default_factory=dict)
 
 
 class EffectError(Exception):
@@ -103,12 +125,18 @@ class EffectError(Exception):
 
 
 class NotDone(EffectError):
-    """Nothing was handed over. `unreachable`: this recipient can never be reached this way."""
+    """Nothing was handed over. `unreachable`: this recipient can never be reached this way.
 
-    def __init__(self, text: str, *, retryable: bool, unreachable: bool = False) -> None:
+    `retry_after`: how long the other side asks to be left alone before another try.
+    """
+
+    def __init__(
+        self, text: str, *, retryable: bool, unreachable: bool = False, retry_after: timedelta | None = None
+    ) -> None:
         super().__init__(text)
         self.retryable = retryable
         self.unreachable = unreachable
+        self.retry_after = retry_after
 
 
 class Silence(EffectError):

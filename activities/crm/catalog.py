@@ -8,6 +8,7 @@ from sqlmodel import Session, SQLModel, col
 from flows.catalog import Kind
 from store.flows import FlowRow
 from store.library import ContentRow, FileRow, FormRow, LinkRow, SubscriptionType
+from store.outside import EndpointRow
 from store.people import Project, Selection
 
 _TABLES: Mapping[Kind, type[SQLModel]] = {
@@ -19,6 +20,7 @@ _TABLES: Mapping[Kind, type[SQLModel]] = {
     "form": FormRow,
     "file": FileRow,
     "subscription_type": SubscriptionType,
+    "endpoint": EndpointRow,
 }
 _MOST_NAMES = 1_000
 

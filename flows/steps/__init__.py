@@ -5,6 +5,7 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from flows.steps.add_to import AddTo
+from flows.steps.call_webhook import CallWebhook
 from flows.steps.exit import Exit
 from flows.steps.finish import Finish
 from flows.steps.remove_from import RemoveFrom
@@ -16,7 +17,17 @@ from flows.steps.wait import Wait
 from flows.steps.wait_for_action import ActionBranch, WaitForAction
 
 Step = Annotated[
-    SendEmail | Wait | WaitForAction | Split | UpdatePerson | AddTo | RemoveFrom | Exit | Finish | Unavailable,
+    SendEmail
+    | Wait
+    | WaitForAction
+    | Split
+    | UpdatePerson
+    | AddTo
+    | RemoveFrom
+    | CallWebhook
+    | Exit
+    | Finish
+    | Unavailable,
     Field(discriminator="kind"),
 ]
 

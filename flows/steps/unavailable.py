@@ -21,7 +21,7 @@ class Unavailable(Action):
 
     kind: Literal[
         "send_sms", "create_follow_up", "create_request", "create_sale", "distribute", "notify_email", "notify_sms",
-        "run_script", "call_webhook",
+        "run_script",
     ] = Field(title="Kind", description="A kind of step that this version does not have.")  # fmt: skip
 
     def enter(self, flow: "Flow", facts: Facts) -> Move:

@@ -1,0 +1,91 @@
+"""The port of call_webhook: a CloudEvent, signed, to a named endpoint, once (STEP_22)."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from activities.web import Answer, Web, judge
+from activities.webhooks import signing
+from flows import fields
+from flows.ports import CallWebhook, Done, NotDone
+from store.database import Database
+from store.outside import EndpointRow
+
+LARGEST_KEPT = 10_000
+"""Characters of one value that is kept, written as JSON."""
+
+
+class WebhookCalls:
+    """Hands calls over. The effect's key goes along as Idempotency-Key, so that a repeated call can be told."""
+
+    def __init__(self, db: Database, web: Web, clock: Callable[[], datetime]) -> None:
+        self._db = db
+        self._web = web
+        self._clock = clock
+
+    async def send(self, request: CallWebhook, key: str) -> Done:
+        """Call the endpoint and keep what was asked for. Raises NotDone and Silence."""
+        endpoint = await self._db.read(lambda session: session.get(EndpointRow, request.endpoint))
+        if endpoint is None:
+            raise NotDone(f"There is no endpoint {request.endpoint} any more.", retryable=False)
+        data = {
+            "flow": request.flow,
+            "step": request.step,
+            "participant": request.participant,
+            "person": request.person,
+            "values": dict(request.values),
+        }
+        answer = await post(
+            self._web,
+            endpoint,
+            cloud_event("ferd.webhook_called", signing.message_id(key), request.flow, request.person, request.at, data),
+            {"Idempotency-Key": key},
+            self._clock(),
+        )
+        judge(answer, self._clock())
+        return Done(text=f"HTTP {answer.status}", kept=_kept(answer, request.keep))
+
+
+def cloud_event(
+    type: str, id: str, flow: str, person: str, at: datetime, data: Mapping[str, object]
+) -> Mapping[str, object]:
+    """A CloudEvent 1.0 that tells of a flow, and of a person if one is named."""
+    return {
+        "specversion": "1.0",
+        "id": id,
+        "type": type,
+        "source": f"/flows/{flow}",
+        **({"subject": f"person:{person}"} if person else {}),
+        "time": at.isoformat(),
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+
+
+async def post(
+    web: Web, endpoint: EndpointRow, event: Mapping[str, object], headers: Mapping[str, str], at: datetime
+) -> Answer:
+    """Send an event to an endpoint, signed. Raises NotDone and Silence; the answer may have any status."""
+    body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+    return await web.call(
+        "POST",
+        endpoint.url,
+        {
+            **endpoint.headers,
+            "Content-Type": "application/cloudevents+json",
+            **headers,
+            **signing.headers(endpoint.secret, str(event["id"]), at, body),
+        },
+        body,
+    )
+
+
+def _kept(answer: Answer, keep: Mapping[str, str]) -> Mapping[str, object]:
+    """The values that are there and not too large; a missing one is not kept."""
+    data = answer.data() if keep else None
+    if not isinstance(data, Mapping):
+        return {}
+    found = {name: fields.value(data, path) for name, path in keep.items()}
+    return {
+        name: value for name, value in found.items() if value is not None and len(json.dumps(value)) <= LARGEST_KEPT
+    }
