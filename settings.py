@@ -4,6 +4,7 @@
 """
 
 import difflib
+import hmac
 import os
 import re
 import secrets
@@ -145,6 +146,19 @@ class Settings(BaseSettings):
         title="Signing keys",
         description="For links in mails, separated by commas: the first signs, all verify.",
     )
+    sms_url: PublicUrl = Field(
+        default_factory=lambda known: _phone(known["host"], known["port"]),
+        title="SMS provider",
+        description="A Messages API like Twilio's, as in https://api.twilio.com; the local phone unless set.",
+    )
+    sms_account: Annotated[str, _matching(r"[\w.-]+$", "write the account's id")] = Field(
+        "local", title="SMS account", description="The account's id at the SMS provider."
+    )
+    sms_token: Secret = Field(
+        default_factory=lambda known: _derived(known["secret_keys"], "ferd.sms"),
+        title="SMS token",
+        description="The account's token: it lets us in at the SMS provider, and signs what that one reports.",
+    )
     cap_email: Cap | None = Field(
         None,
         title="E-mail cap",
@@ -177,6 +191,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, dotenv_settings, KeptKeys(settings_cls)
+
+    @property
+    def own_phone(self) -> str:
+        """The address of the local phone, which takes SMS where no provider is named."""
+        return _phone(self.host, self.port)
 
     def shown(self) -> Iterator[Setting]:
         """Each setting with its value's origin, for `ferd settings`."""
@@ -258,6 +277,15 @@ def _unknown(names: Mapping[str, str | None], origin: Origin) -> Iterator[str]:
         if name.startswith(PREFIX) and name not in known:
             nearest = difflib.get_close_matches(name, known, 1)
             yield f"{name} (from {origin}) is not a setting" + (f": did you mean {nearest[0]}?" if nearest else ".")
+
+
+def _phone(host: str, port: int) -> str:
+    return f"http://{_reachable(host)}:{port}/phone"
+
+
+def _derived(keys: list[SecretStr], purpose: str) -> SecretStr:
+    """A key of its own for what stays on this machine, the same in every process."""
+    return SecretStr(hmac.digest(keys[0].get_secret_value().encode(), purpose.encode(), "sha256").hex())
 
 
 def _reachable(host: str) -> str:

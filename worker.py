@@ -28,9 +28,10 @@ from activities.core import Core, now
 from activities.files import StoredFiles
 from activities.mail.smtp import SmtpMail
 from activities.mail.tokens import Tokens
+from activities.sms.twilio import TwilioSms
 from activities.web import Web
 from activities.webhooks.calls import WebhookCalls
-from flows.ports import CallWebhook, Email, Port
+from flows.ports import CallWebhook, Email, Port, Sms
 from settings import Settings
 from store.database import Database
 from workflows.contract import TASK_QUEUE, control_queue
@@ -101,9 +102,17 @@ class _Room:
             now,
             connections=AT_ONCE,
         )
+        self.sms = TwilioSms(
+            settings.sms_url,
+            settings.sms_account,
+            settings.sms_token.get_secret_value(),
+            settings.public_url,
+            connections=AT_ONCE,
+        )
         self.web = Web(private=settings.private_webhooks)
         self.ports: Mapping[type, Port[Any]] = {
             Email: self.mail,
+            Sms: self.sms,
             CallWebhook: WebhookCalls(self._db, self.web, now),
         }
 
@@ -121,6 +130,7 @@ class _Room:
             sweeping.cancel()
             await self.mail.close()
             await self.web.close()
+            await self.sms.close()
             self._db.close()
 
 

@@ -1,7 +1,5 @@
 """Whether a message may go to this person now (PART_2). Checked in the gate, before every message."""
 
-from typing import Literal
-
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
@@ -9,30 +7,31 @@ from activities.crm.embedded import EmbeddedCrm
 from flows.definition import Flow
 from flows.facts import Values
 from flows.outcome import Reason
-from flows.steps.base import Channel, Leave, Message
+from flows.sms import mobile_of
+from flows.steps.base import Channel, GoOn, Leave, Message
 from store.journeys import AddressClaim, ParticipantRow
-
-_ADDRESS: dict[Literal["email", "sms"], str] = {"email": "email", "sms": "mobile"}
 
 
 def check(
     session: Session, crm: EmbeddedCrm, row: ParticipantRow, flow: Flow, step: Message, person: Values
-) -> Leave | None:
-    """Why the person drops out instead of getting this message; None: it may be sent.
+) -> GoOn | Leave | None:
+    """Why the person does not get this message, and where that leads; None: it may be sent.
 
     Claims the address for this participant: two people who share one are not both written to in the same flow.
     """
-    channel: Literal["email", "sms"] = "sms" if step.channel == "sms" else "email"
     refused = _consent(flow, step, person)
     if refused is not None:
         return refused
-    address = person.get(_ADDRESS[channel])
+    if step.channel == "sms":
+        address = key = mobile_of(person)
+    else:
+        address = str(person.get("email") or "")
+        key = crm.address_key("email", address)
     if not address:
-        return Leave(Reason.NO_ADDRESS, f"no address for {channel}")
-    key = crm.address_key(channel, str(address))
-    if crm.is_blocked(session, channel, key):
+        return step.without_address()
+    if crm.is_blocked(session, "sms" if step.channel == "sms" else "email", key):
         return Leave(Reason.ADDRESS_BLOCKED, "the address is blocked: it bounced, or its owner complained")
-    if not _claim(session, row, channel, key):
+    if not _claim(session, row, step.channel, key):
         return Leave(Reason.ADDRESS_ACTIVE, "the address is active in this flow through another person")
     return None
 

@@ -17,7 +17,8 @@ from flows.calendar import Workdays, only_on
 from flows.moments import zone_or
 from flows.outcome import Reason
 from flows.planning import Line
-from flows.ports import Done, Email, NotDone, Request, Silence
+from flows.ports import Done, Email, NotDone, Request, Silence, Sms
+from flows.sms import segments
 from flows.steps.base import Action, BaseStep, Do, Fail, GoOn, Leave, Message
 from store.columns import new_id
 from store.flows import FlowStatus
@@ -107,14 +108,13 @@ class Steps:
             return later
         if here.flow.status is FlowStatus.OFF:
             return self._switched_off(here, step, mine=mine)
+        refused = None
         if isinstance(step, Message):
-            leave = eligibility.check(
+            refused = eligibility.check(
                 here.session, self.rules.crm, here.row, here.outline.flow, step, here.facts().person
             )
-            if leave is not None:
-                return here.leave(leave)
         message = self._message_id(here, step) if isinstance(step, Message) else ""
-        move = step.enter(here.outline.flow, here.facts_for(message))
+        move = refused or step.enter(here.outline.flow, here.facts_for(message))
         if isinstance(move, Leave):
             return here.leave(move)
         if isinstance(move, Fail):
@@ -196,7 +196,7 @@ class Steps:
         port = self._store_ports.get(type(move.request))
         if port is not None:
             return self._in_store(here, step, move, effect, port)
-        if isinstance(move.request, Email):
+        if isinstance(move.request, Email | Sms):
             self._keep(here, step, move.request, effect.key)
         return Begun(effect.key, step.id, move.request, move.text)
 
@@ -317,19 +317,22 @@ class Steps:
             return self._later(here, step, effect)
         return here.wait_here(step, now + FIRST_WAIT, "no worker answered; trying again later")
 
-    def _keep(self, here: Standing, step: Action, email: Email, effect: str) -> None:
+    def _keep(self, here: Standing, step: Action, sent: Email | Sms, effect: str) -> None:
         """Keep the message as it leaves, so that a person can see what was sent."""
-        row = here.session.get(MessageRow, email.message)
+        row = here.session.get(MessageRow, sent.message)
         if row is None:
             row = MessageRow(
-                id=email.message, effect=effect, channel=step.channel, person=here.row.person,
+                id=sent.message, effect=effect, channel=step.channel, person=here.row.person,
                 participant=here.row.id, flow=here.row.flow, step=step.id, to="", sender="", at=here.now,
             )  # fmt: skip
             here.session.add(row)
-        row.to, row.sender, row.subject = email.to.address, email.sender.address, email.subject
-        row.text, row.html, row.at, row.state = email.text, email.html, here.now, EffectStatus.PLANNED
+        row.at, row.state, row.text = here.now, EffectStatus.PLANNED, sent.text
+        if isinstance(sent, Sms):
+            row.to, row.sender, row.segments = sent.to, sent.sender, segments(sent.text).count
+            return
+        row.to, row.sender, row.subject, row.html = sent.to.address, sent.sender.address, sent.subject, sent.html
         row.content = getattr(step, "content", None) or ""
-        row.links = sorted(link for url, link in email.links.items() if url in email.html or url in email.text)
+        row.links = sorted(link for url, link in sent.links.items() if url in sent.html or url in sent.text)
 
 
 def _repeats(step: Action) -> bool:

@@ -21,6 +21,7 @@ from api import (
     flows,
     groups,
     health,
+    hooks,
     imports,
     library,
     messages,
@@ -56,8 +57,8 @@ GUARDED: Sequence[APIRouter] = (
     messages.router,
     attention.router,
 )
-# Calls that anybody may make: the public side, health.
-OPEN: Sequence[APIRouter] = (public.router, health.router)
+# Calls that anybody may make: the public side, what providers report (signed), health.
+OPEN: Sequence[APIRouter] = (public.router, hooks.router, health.router)
 
 BODY_LIMIT = 4 * 1024 * 1024
 LARGER_BODIES: Mapping[str, int] = {

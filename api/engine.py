@@ -15,11 +15,16 @@ from settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine(Services):
-    """Services that can also run flows. `temporal_ui` is the address of Temporal's pages; empty if it is not known."""
+    """Services that can also run flows.
+
+    `sms_token` signs what the SMS provider tells us. `temporal_ui` is the address of Temporal's pages; empty if it is
+    not known.
+    """
 
     core: Core
     client: Client
     tokens: Tokens
+    sms_token: str
     temporal_ui: str = ""
 
     @classmethod
@@ -34,6 +39,7 @@ class Engine(Services):
             core=core,
             client=client,
             tokens=Tokens([key.get_secret_value() for key in settings.secret_keys]),
+            sms_token=settings.sms_token.get_secret_value(),
             temporal_ui=temporal_ui,
         )
 

@@ -35,7 +35,10 @@ class MessagePublic(BaseModel):
     text: str
     html: str
     headers: dict[str, str]
+    segments: int = Field(description="Of an SMS: in how many it was sent.")
     state: EffectStatus = Field(description="planned: on its way. unknown: nobody knows whether it left (SAFE_2).")
+    delivery: str | None = Field(description="What was heard of it later: delivered, undelivered, bounced, complained.")
+    notice: bool = Field(description="Whether it went to one of us, about the person.")
     at: datetime
     opened_at: datetime | None
     clicked: list[str] = Field(description="Links; an address where the link is not registered.")

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from temporalio.client import Client
 
 from activities.core import Core
-from api import mailbox
+from api import mailbox, phone
 from api.app import create_app
 from api.engine import Engine
 from postbox import pages
@@ -56,11 +56,13 @@ async def serve(settings: Settings, client: Client) -> None:
 
 
 def build(settings: Settings, db: Database, client: Client) -> FastAPI:
-    """The application with everything behind it, and the local mailbox's pages if mails go there."""
+    """The application with everything behind it, and the local mailbox and phone if messages go there."""
     engine = Engine.of(Core.build(db, client), client, settings, _temporal_ui(settings, client))
     app = create_app(engine)
     if mailbox.is_local(settings):
         app.include_router(pages.router(mailbox.folder(settings)))
+    if phone.is_local(settings):
+        app.include_router(phone.router(settings, engine))
     return app
 
 

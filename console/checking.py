@@ -11,7 +11,7 @@ from flows import checks
 from flows.catalog import Catalog, GivenCatalog, GivenContent, Kind
 from flows.problems import Problem
 from flows.source import read_source
-from flows.steps.send_email import template_problems
+from flows.steps.merging import template_problems
 
 _KINDS: dict[Noun, Kind] = {
     Noun.LINK: "link",

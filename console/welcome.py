@@ -3,7 +3,7 @@
 from rich.table import Table
 from rich.text import Text
 
-from api import mailbox
+from api import mailbox, phone
 from console.client import base_url
 from console.shell import out, program, say
 from console.temporal import given_server
@@ -26,6 +26,8 @@ def welcome(settings: Settings) -> None:
     rows = [("API: every call, to try out", f"{url}/docs")]
     if mailbox.is_local(settings):
         rows.append(("Mailbox: every mail sent", f"{url}/mailbox"))
+    if phone.is_local(settings):
+        rows.append(("Phone: every SMS sent", f"{url}/phone"))
     server = given_server()
     if server is None:
         rows.append(("Temporal UI: every journey", temporal_ui(settings)))

@@ -12,8 +12,10 @@ from flows.moments import resolve
 from flows.pending import pending
 from flows.problems import Place, Problem
 from flows.senders import FixedSender, OwnerSender
+from flows.sms import is_sender
 from flows.source import Source
 from flows.steps.base import BaseStep, Message, action_problems, condition_problems
+from flows.steps.send_sms import sender_problem
 
 MOST_TRIGGERS = 250
 
@@ -23,6 +25,7 @@ def problems(flow: Flow, catalog: Catalog, source: Source | None = None) -> list
     found = [
         *_settings(flow),
         *_email(flow, catalog),
+        *_sms(flow),
         *_enrolment(flow, catalog),
         *_success(flow, catalog),
         *_steps(flow, catalog),
@@ -60,6 +63,11 @@ def _email(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
         elif isinstance(sender, FixedSender):
             yield from _mailbox(sender, "email", key)
     yield from unknown(catalog, ("subscription_type",), settings.subscription, "email", "subscription")
+
+
+def _sms(flow: Flow) -> Iterator[Problem]:
+    if flow.sms.from_ is not None and not is_sender(flow.sms.from_):
+        yield sender_problem(flow.sms.from_, "sms", "from")
 
 
 def _owner(sender: OwnerSender, *where: str) -> Iterator[Problem]:

@@ -17,7 +17,6 @@ _PENDING: tuple[tuple[Place, Callable[[Flow], object]], ...] = (
     (("settings", "skip_creating"), lambda flow: flow.settings.skip_creating),
     (("schedule", "run_at"), lambda flow: flow.schedule.run_at),
     (("schedule", "close_at"), lambda flow: flow.schedule.close_at),
-    (("sms",), lambda flow: flow.sms.from_ or flow.sms.window),
     (("enrolment", "leave"), lambda flow: flow.enrolment.leave),
     (("enrolment", "key"), lambda flow: flow.enrolment.key),
 )

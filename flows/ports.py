@@ -45,6 +45,16 @@ class Email:
     unsubscribe: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """One SMS, rendered. `message` is the id of the message's row, `to` a number in E.164."""
+
+    message: str
+    to: str
+    sender: str
+    text: str
+
+
 Change = Literal["set", "clear", "add", "remove", "increase", "decrease", "copy"]
 
 
@@ -93,7 +103,7 @@ class CallWebhook:
     keep: Mapping[str, str] = field(default_factory=dict)
 
 
-Request = Email | ChangePerson | ChangeMembership | CallWebhook
+Request = Email | Sms | ChangePerson | ChangeMembership | CallWebhook
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import Index, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from flows.outcome import Reason, Status
@@ -178,7 +178,11 @@ class EventUse(SQLModel, table=True):
 
 
 class MessageRow(SQLModel, table=True):
-    """A message that a flow has sent or is about to send (GET /v1/messages)."""
+    """A message that a flow has sent or is about to send (GET /v1/messages).
+
+    `delivery` is what was heard of it afterwards: delivered, undelivered, bounced, complained. `notice`: it went to one
+    of us about the person (STEP_10, STEP_11). `segments` are those of an SMS.
+    """
 
     __tablename__ = "message"
     __table_args__ = (Index("message_of_person", "person", "at"), Index("message_of_participant", "participant", "at"))
@@ -198,7 +202,10 @@ class MessageRow(SQLModel, table=True):
     html: str = ""
     headers: dict[str, str] = Field(sa_type=Json, default_factory=dict)
     links: list[str] = Field(sa_type=Json, default_factory=list)
+    segments: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     state: EffectStatus = Field(default=EffectStatus.PLANNED, sa_type=Choice(EffectStatus))
+    delivery: str | None = None
+    notice: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     at: datetime = Field(sa_type=Moment)
     opened_at: datetime | None = Field(default=None, sa_type=Moment)
     clicked: list[str] = Field(sa_type=Json, default_factory=list)

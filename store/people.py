@@ -49,7 +49,7 @@ class Person(SQLModel, table=True):
     """
 
     __tablename__ = "person"
-    __table_args__ = (Index("person_email", "email_key", "id"),)
+    __table_args__ = (Index("person_email", "email_key", "id"), Index("person_mobile", "mobile", "id"))
 
     id: str = Field(primary_key=True)
     external_id: str | None = Field(default=None, unique=True)

@@ -61,7 +61,7 @@ class Groups:
     ) -> list[str]:
         """Make these people members; answers those who were not yet. Raises Missing, and Refused for unknown people."""
         self._check(session, kind, group)
-        known = set(_lock_people(session, people))
+        known = set(lock_people(session, people))
         unknown = [index for index, person in enumerate(people) if person not in known]
         if unknown:
             remedy = "Check the ids, or leave these out; nobody was added."
@@ -110,11 +110,13 @@ def is_member(session: Session, person: str, group: str) -> bool:
     )
 
 
-def _lock_people(session: Session, people: Iterable[str]) -> Iterator[str]:
+def lock_people(session: Session, people: Iterable[str]) -> list[str]:
     """Those who exist, locked in one order, so that two callers never wait for each other."""
+    found: list[str] = []
     for chunk in _chunks(sorted(set(people))):
         query = select(col(Person.id)).where(col(Person.id).in_(chunk), col(Person.deleted_at).is_(None))
-        yield from session.scalars(query.order_by(col(Person.id)).with_for_update())
+        found += session.scalars(query.order_by(col(Person.id)).with_for_update())
+    return found
 
 
 def _chunks(people: Sequence[str]) -> Iterator[Sequence[str]]:

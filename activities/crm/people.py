@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from sqlmodel import Session, SQLModel, col
 
 from activities.crm.faults import Conflict, Fault, Missing, Refused, faults
-from activities.crm.models import PersonIn
+from activities.crm.models import Channel, PersonIn
 from activities.crm.occur import Occur
 from activities.crm.values import email_key, present
 from store.columns import new_id
@@ -93,21 +93,33 @@ class People:
         self, session: Session, person: str, subscription: str | None, at: datetime, cause: Sequence[str] = ()
     ) -> None:
         """The person wants no more of this kind of mail; None: no mail at all (PART_2)."""
+        if subscription is None:
+            self.withdraw(session, person, "email", at, cause)
+            return
         row = session.get(Person, person, with_for_update=True)
         if row is None:
             raise Missing("person", person)
-        if subscription is None:
-            before, row.consent = row.consent, {**row.consent, "email": "withdrawn"}
-            changed = ["consent.email"] if row.consent != before else []
-        else:
-            before_unsubscribed = row.unsubscribed
-            row.subscriptions = [each for each in row.subscriptions if each != subscription]
-            row.unsubscribed = list(dict.fromkeys([*row.unsubscribed, subscription]))
-            changed = ["subscriptions"] if row.unsubscribed != before_unsubscribed else []
-        if changed:
-            row.updated_at = at
-            session.flush()
-            self._updated(session, row.id, changed, at, cause)
+        before = row.unsubscribed
+        row.subscriptions = [each for each in row.subscriptions if each != subscription]
+        row.unsubscribed = list(dict.fromkeys([*row.unsubscribed, subscription]))
+        if row.unsubscribed != before:
+            self._told(session, row, "subscriptions", at, cause)
+
+    def withdraw(
+        self, session: Session, person: str, channel: Channel, at: datetime, cause: Sequence[str] = ()
+    ) -> None:
+        """The person wants no more messages of this channel (PART_2)."""
+        row = session.get(Person, person, with_for_update=True)
+        if row is None:
+            raise Missing("person", person)
+        if row.consent.get(channel) != "withdrawn":
+            row.consent = {**row.consent, channel: "withdrawn"}
+            self._told(session, row, f"consent.{channel}", at, cause)
+
+    def _told(self, session: Session, row: Person, changed: str, at: datetime, cause: Sequence[str]) -> None:
+        row.updated_at = at
+        session.flush()
+        self._updated(session, row.id, [changed], at, cause)
 
     def _lock(self, session: Session, person: str) -> Person:
         row = session.get(Person, person, with_for_update=True)

@@ -10,6 +10,7 @@ from flows.steps.exit import Exit
 from flows.steps.finish import Finish
 from flows.steps.remove_from import RemoveFrom
 from flows.steps.send_email import SendEmail
+from flows.steps.send_sms import SendSms
 from flows.steps.split import EveryoneElse, Split, SplitBranch
 from flows.steps.unavailable import Unavailable
 from flows.steps.update_person import UpdatePerson
@@ -18,6 +19,7 @@ from flows.steps.wait_for_action import ActionBranch, WaitForAction
 
 Step = Annotated[
     SendEmail
+    | SendSms
     | Wait
     | WaitForAction
     | Split

@@ -156,6 +156,10 @@ class Message(Action):
         "waits for it (STEP_21), and carries no unsubscribe link.",
     )
 
+    def without_address(self) -> GoOn | Leave:
+        """What happens to who has no address of the step's channel (PART_2)."""
+        return Leave(Reason.NO_ADDRESS, f"no address for {self.channel}")
+
 
 def hand_over_problems(hand_over: HandOver | None, flow: "Flow", catalog: Catalog, *where: str) -> Iterator[Problem]:
     """What is wrong with a hand-over that stands at `where`: unknown flows and selections, and a flow into itself."""

@@ -1,26 +1,22 @@
 """Send e-mail: one prepared content, with the person's data merged in (STEP_1)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from flows import templates
 from flows.catalog import Catalog, unknown
 from flows.facts import Content, Facts
 from flows.model import Id
-from flows.moments import zone_or
 from flows.ports import Email, Mailbox
 from flows.problems import Problem
 from flows.senders import mailbox_of
 from flows.steps.base import Channel, Do, Fail, Message, Move
+from flows.steps.merging import Merging, template_problems
 from flows.templates import TemplateError
 
 if TYPE_CHECKING:
     from flows.definition import Flow
-
-UNSUBSCRIBE = "ferd:unsubscribe"
-"""Stands in a rendered mail for the recipient's unsubscribe address, see `flows.ports.Email`."""
 
 LARGEST_ATTACHMENTS = 25 * 1024 * 1024
 """Bytes that the attachments of one mail may have together (STEP_1)."""
@@ -66,17 +62,16 @@ class SendEmail(Message):
 
     def _email(self, flow: "Flow", facts: Facts, content: Content, sender: Mailbox, reply_to: Mailbox) -> Email:
         links = facts.records.links()
-        values = _merge_values(flow, facts, links)
-        zone = zone_or(facts.person.get("time_zone"), flow.zone)
+        merging = Merging(flow, facts, links)
         subject = self.subject if self.subject is not None else content.subject
         return Email(
             message=facts.message,
             to=mailbox_of(facts.person),
             sender=sender,
             reply_to=reply_to,
-            subject=templates.render_line(subject, values, zone=zone),
-            html=templates.render(content.html, values, html=True, zone=zone),
-            text=templates.render(content.text, values, html=False, zone=zone),
+            subject=merging.line(subject),
+            html=merging.text(content.html, html=True),
+            text=merging.text(content.text),
             attachments=tuple(dict.fromkeys((*content.attachments, *self.attachments))),
             links={url: link for link, url in links.items()},
             campaign=flow.email.campaign.tags() if flow.email.campaign else {},
@@ -131,22 +126,3 @@ class SendEmail(Message):
                 "Attach less, or put large files on a web page and link to it.",
                 ("attachments",) if self.attachments else ("content",),
             )
-
-
-def template_problems(source: str, catalog: Catalog) -> Iterator[Problem]:
-    """What is wrong with a template, `line` and `column` counted within it; and the links it names in vain."""
-    found = list(templates.problems(source))
-    yield from found
-    if not found:
-        for path in templates.variables(source):
-            if path.startswith("links."):
-                yield from unknown(catalog, ("link",), path.removeprefix("links."))
-
-
-def _merge_values(flow: "Flow", facts: Facts, links: Mapping[str, str]) -> dict[str, object]:
-    return {
-        **facts.namespace(),
-        "flow": {"id": flow.id, "name": flow.name},
-        "links": links,
-        "unsubscribe_url": UNSUBSCRIBE,
-    }

@@ -20,7 +20,7 @@ class Unavailable(Action):
     model_config = ConfigDict(extra="allow")
 
     kind: Literal[
-        "send_sms", "create_follow_up", "create_request", "create_sale", "distribute", "notify_email", "notify_sms",
+        "create_follow_up", "create_request", "create_sale", "distribute", "notify_email", "notify_sms",
         "run_script",
     ] = Field(title="Kind", description="A kind of step that this version does not have.")  # fmt: skip
 
@@ -29,7 +29,7 @@ class Unavailable(Action):
         return Fail(f"Steps of kind {self.kind} are not available in this version.")
 
     def summary(self) -> str:
-        """`send_sms (not available)`."""
+        """`create_sale (not available)`."""
         return f"{self.kind} (not available)"
 
     def problems(self, flow: "Flow", catalog: Catalog) -> Iterator[Problem]:

@@ -25,6 +25,10 @@ def step(kind: str, **settings: Any) -> dict[str, Any]:
     return {"id": "s", "kind": kind, **settings}
 
 
+def sms(text: str, sender: str = "FjordCoffee", **settings: Any) -> dict[str, Any]:
+    return step("send_sms", text=text, **{"from": sender}, **settings)
+
+
 def branch(name: str = "B", **settings: Any) -> dict[str, Any]:
     return {"name": name, **settings}
 
@@ -196,7 +200,14 @@ def test_LIFE_2_a_good_flow_has_no_problems() -> None:
         (step("remove_from", project="spring"), "/project/0", "no project “spring”", "mean “spring-fair”?"),
         (step("exit", add_to_selection="cold"), "/add_to_selection", "no selection “cold”", "Create"),
         (step("finish", success={"add_to_flow": "loyal"}), "/success/add_to_flow", "no flow", "mean “loyalty”?"),
-        (step("send_sms", text="Hi"), "/kind", "send_sms are not available in this version", "Remove the step"),
+        (step("send_sms", text="Hi"), "/from", "from whom", "Add from under sms"),
+        (sms("Hi", sender="Bø Kaffe"), "/from", "cannot be the sender", "up to 11"),
+        (sms(""), "/text", "no text", "Add text"),
+        (sms("Hi {{ person.fist_name }}"), "/text", "“person.fist_name” is unknown", "person.first_name"),
+        (sms("Out: {{ unsubscribe_url }}"), "/text", "no address for unsubscribing", "STOP"),
+        (sms("å" * 1531), "/text", "takes at least 11 segments", "shorter"),
+        (sms("Hi", exit={"add_to_flow": "loyal"}), "/exit/add_to_flow", "no flow", "mean “loyalty”?"),
+        (step("run_script"), "/kind", "run_script are not available in this version", "Remove the step"),
     ],
 )
 def test_LIFE_2_a_step_with_a_problem(wrong: dict[str, Any], where: str, what: str, remedy: str) -> None:
@@ -362,6 +373,18 @@ def test_STEP_16_a_flow_that_hands_over_to_itself_is_a_warning() -> None:
 
     assert problem.severity == "warning"
     assert "this same flow" in problem.what
+
+
+def test_STEP_2_a_text_of_several_segments_is_a_warning() -> None:
+    problem = only(found(sms("Hei {{ person.first_name }}! " + "å" * 160)))
+    assert problem.severity == "warning"
+    assert problem.pointer == "/steps/0/text"
+    assert "at least 2 segments, GSM" in problem.what
+    assert found(sms("å" * 160)) == []
+
+
+def test_STEP_2_the_flows_sender_is_checked() -> None:
+    assert only(found(sms("Hi"), sms={"from": "Fjord Kaffebrenneri"})).pointer == "/sms/from"
 
 
 def test_STEP_1_a_contact_without_fallback_is_a_warning() -> None:

@@ -324,8 +324,9 @@ async def world(
     worker: bool = True,
     inbox: Inbox | None = None,
     queue: str | None = None,
+    **given: Any,
 ) -> AsyncIterator[World]:
-    """A world with content `mail`, and with a worker of its own unless told otherwise."""
+    """A world with content `mail`, and with a worker of its own unless told otherwise; `given` are settings."""
     inbox, queue = inbox or Inbox(), queue or f"ferd-{uuid4().hex[:8]}"
     settings = Settings(
         home=home,
@@ -333,6 +334,7 @@ async def world(
         secret_keys=[SecretStr("s" * 32)],
         database_url=SecretStr(database_url),
         smtp_url=SecretStr(f"smtp://127.0.0.1:{inbox.port}"),
+        **given,
     )
     address = env.client.service_client.config.target_host
     client = await Client.connect(address, namespace=env.client.namespace, plugins=[FerdPlugin(settings)])
