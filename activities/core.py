@@ -19,7 +19,7 @@ from activities.journey import JourneyActivities
 from activities.standing import Rules
 from activities.steps import Steps
 from activities.sweep import Sweep
-from flows.ports import ChangeMembership, ChangePerson, Port
+from flows.ports import Port
 from store.database import Database
 from workflows.contract import TASK_QUEUE
 
@@ -72,7 +72,7 @@ class Core:
 
     def activities(self, ports: Mapping[type, Port[Any]]) -> list[Callable[..., Any]]:
         """What runs on the common task queue. `ports` serve what leaves our store, by the type of the request."""
-        steps = Steps(self.rules, {ChangePerson: self.crm, ChangeMembership: self.crm})
+        steps = Steps(self.rules, dict.fromkeys(self.crm.performs, self.crm))
         journey = JourneyActivities(self.dispatcher, steps, self.events, ports)
         return [*journey.all(), *self._flow().all()]
 

@@ -19,7 +19,7 @@ from flows.outcome import Reason
 from flows.planning import Line
 from flows.ports import Done, Email, NotDone, Request, Silence, Sms
 from flows.sms import segments
-from flows.steps.base import Action, BaseStep, Do, Fail, GoOn, Leave, Message
+from flows.steps.base import Action, BaseStep, Do, Fail, GoOn, Leave, Message, Stay
 from store.columns import new_id
 from store.flows import FlowStatus
 from store.journeys import EffectRow, EffectStatus, MessageRow
@@ -123,6 +123,8 @@ class Steps:
             here.tell(Line(step.id, step.kind, "skipped" if move.skipped else "passed", move.text))
             here.on_from(step)
             return here.plan
+        if isinstance(move, Stay) and move.until is not None:
+            return here.wait_here(step, move.until, move.text)
         if not isinstance(move, Do):
             raise TypeError(f"{step.id} acts, yet answered {move}")
         if in_store and type(move.request) not in self._store_ports:
@@ -207,7 +209,7 @@ class Steps:
         except NotDone as error:
             ledger.settle(effect, EffectStatus.FAILED, here.now, error=error.text)
             return self._given_up(here, step, "the change was refused")
-        return self._done(here, step, effect, done, move.text)
+        return self._done(here, step, effect, done, done.text or move.text)
 
     def settle(
         self,

@@ -23,6 +23,7 @@ from api import (
     health,
     hooks,
     imports,
+    kinds,
     library,
     messages,
     participants,
@@ -30,6 +31,7 @@ from api import (
     public,
     refusals,
     versions,
+    work,
 )
 from api.auth import SECURITY_SCHEMES, Door
 from api.errors import Problem
@@ -40,10 +42,12 @@ from api.services import Services
 GUARDED: Sequence[APIRouter] = (
     people.router,
     companies.router,
-    associates.router,
+    *associates.routers,
     groups.selections,
     groups.projects,
     *library.routers,
+    *kinds.routers,
+    *work.routers,
     files.router,
     blocked.router,
     endpoints.router,

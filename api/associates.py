@@ -1,9 +1,8 @@
-"""Associates: our own people, who are contacts of others."""
+"""Associates, our own people who are contacts of others, and the groups that they are in."""
 
-from fastapi import APIRouter
-
-from activities.crm.models import AssociateIn
-from activities.crm.nouns import ASSOCIATES
+from activities.crm.associates import Absence, AssociateIn, WorkingHours
+from activities.crm.kinds import GroupIn
+from activities.crm.nouns import ASSOCIATES, GROUPS
 from api.resource import Kept, resource
 
 
@@ -13,8 +12,21 @@ class AssociatePublic(Kept):
     name: str
     email: str | None
     mobile: str | None
+    time_zone: str | None
+    country: str | None
+    working_hours: list[WorkingHours] | None
+    absences: list[Absence]
+    available: bool
 
 
-router: APIRouter = resource(
-    "/associates", "associate", "associates", lambda _: ASSOCIATES, AssociateIn, AssociatePublic
+class GroupPublic(Kept):
+    """A primary group."""
+
+    name: str
+    members: list[str]
+
+
+routers = (
+    resource("/associates", "associate", "associates", lambda _: ASSOCIATES, AssociateIn, AssociatePublic),
+    resource("/groups", "group", "groups", lambda _: GROUPS, GroupIn, GroupPublic),
 )

@@ -96,7 +96,8 @@ def _public_holidays(country: str, year: int) -> frozenset[date]:
     return frozenset(country_holidays(country, years=year, expand=False))
 
 
-def _is_public_holiday(country: str | None, day: date) -> bool:
+def is_public_holiday(country: str | None, day: date) -> bool:
+    """Whether the day is a public holiday there; never without a country."""
     return country is not None and day in _public_holidays(country, day.year)
 
 
@@ -111,7 +112,7 @@ class Workdays:
             country_code(self.country)
 
     def __contains__(self, day: date) -> bool:
-        return day.weekday() < 5 and not _is_public_holiday(self.country, day)
+        return day.weekday() < 5 and not is_public_holiday(self.country, day)
 
     def count(self, day: date, amount: int) -> date:
         """The working day that is `amount` working days after that day, or before it if negative."""
@@ -245,4 +246,4 @@ class PauseDates(Strict):
 
     def permitted(self, at: datetime, zone: ZoneInfo) -> datetime:
         """`at`, or on a pause date the same local time of the next day that is none (LIFE_13)."""
-        return _same_time_on(at, zone, lambda day: day not in self.dates and not _is_public_holiday(self.holidays, day))
+        return _same_time_on(at, zone, lambda day: day not in self.dates and not is_public_holiday(self.holidays, day))

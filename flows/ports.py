@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol, TypeVar
 
+from flows.making import CreateFollowUp, CreateRequest, CreateSale, Distribute
+
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
@@ -103,7 +105,17 @@ class CallWebhook:
     keep: Mapping[str, str] = field(default_factory=dict)
 
 
-Request = Email | Sms | ChangePerson | ChangeMembership | CallWebhook
+Request = (
+    Email
+    | Sms
+    | ChangePerson
+    | ChangeMembership
+    | CreateFollowUp
+    | CreateRequest
+    | CreateSale
+    | Distribute
+    | CallWebhook
+)
 
 
 @dataclass(frozen=True, slots=True)

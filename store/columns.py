@@ -3,6 +3,7 @@
 import secrets
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -50,6 +51,21 @@ class Choice(TypeDecorator[StrEnum]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
         """The member."""
         return None if value is None else self.choices(value)
+
+
+class Amount(TypeDecorator[Decimal]):
+    """An amount of money, to the last digit; as text, because SQLite knows only binary fractions."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        """In plain digits."""
+        return None if value is None else f"{value:f}"
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
+        """As it was given."""
+        return None if value is None else Decimal(value)
 
 
 Json: Any = JSON().with_variant(JSONB(), "postgresql")

@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import AutoString, SQLModel
 
 import store
-from store.columns import Choice, Moment
+from store.columns import Amount, Choice, Moment
 
 _LOCK = 0x66657264  # "ferd": any constant of our own
 
@@ -64,7 +64,7 @@ def _render(kind: str, item: Any, context: AutogenContext) -> str | Literal[Fals
         context.imports.add("from sqlalchemy.dialects import postgresql")
         return 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
     # Closed choices are text, so that a new one needs no migration.
-    if isinstance(item, AutoString | Choice | Enum | String):
+    if isinstance(item, AutoString | Amount | Choice | Enum | String):
         return "sa.String()"
     return False
 

@@ -3,14 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from store.columns import Json, Moment
 
 
 class Associate(SQLModel, table=True):
-    """An employee of ours: "our contact" or "our service contact" of people and companies."""
+    """An employee of ours: "our contact" or "our service contact" of people and companies.
+
+    `working_hours`, `absences` and `country` (whose public holidays are free) are a diary in the associate's own
+    `time_zone`; without working hours of its own, an associate has the usual ones.
+    """
 
     __tablename__ = "associate"
 
@@ -18,6 +22,13 @@ class Associate(SQLModel, table=True):
     name: str
     email: str | None = None
     mobile: str | None = None
+    time_zone: str | None = None
+    country: str | None = None
+    working_hours: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
+    absences: list[dict[str, Any]] = Field(
+        sa_type=Json, default_factory=list, sa_column_kwargs={"server_default": "[]"}
+    )
+    available: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
 

@@ -1,22 +1,25 @@
 """The embedded CRM: people and groups in our own store, changed in the transaction of whoever asks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from activities.crm import changes, companies, people
+from activities.crm import changes, companies, people, work
 from activities.crm.bulk import Bulk
 from activities.crm.catalog import StoreCatalog
 from activities.crm.companies import Companies
 from activities.crm.facts import PersonFacts, facts_of
 from activities.crm.faults import CrmError, Missing
 from activities.crm.groups import PROJECT, SELECTION, Groups, is_member
+from activities.crm.making import Making
 from activities.crm.models import Channel, NamedIn
 from activities.crm.occur import Occur
 from activities.crm.people import People
 from activities.crm.values import email_key
+from flows.making import CreateFollowUp, CreateRequest, CreateSale, Distribute
 from flows.ports import ChangeMembership, ChangePerson, Done, NotDone
 from store.columns import new_id
 from store.inserts import insert_new
@@ -24,7 +27,7 @@ from store.people import BlockedAddress, Company, Person, Selection
 
 
 class EmbeddedCrm:
-    """Carries out what steps ask for, and holds what the API works with: `people`, `companies`, `groups`, `bulk`.
+    """Carries out what steps ask for, and holds what the API works with.
 
     Every change is part of the session it is given (`transactional`): it is kept or lost together with the journey's
     own record of it, so that it happens once (SAFE_1).
@@ -37,16 +40,29 @@ class EmbeddedCrm:
         self.companies = Companies(occur)
         self.groups = Groups(occur)
         self.bulk = Bulk(self.people, self.companies, occur)
+        self.follow_ups = work.follow_ups(occur)
+        self.requests = work.requests(occur)
+        self.sales = work.sales(occur)
+        making = Making(self.people, self.follow_ups, self.requests, self.sales)
+        self._performed: Mapping[type, Callable[[Session, Any, datetime, Sequence[str]], Done]] = {
+            ChangePerson: self._change_person,
+            ChangeMembership: self._change_membership,
+            CreateFollowUp: making.follow_up,
+            CreateRequest: making.request,
+            CreateSale: making.sale,
+            Distribute: making.distribute,
+        }
 
-    def perform(
-        self, session: Session, request: ChangePerson | ChangeMembership, *, at: datetime, cause: Sequence[str]
-    ) -> Done:
+    @property
+    def performs(self) -> Collection[type]:
+        """The types of the requests that it carries out."""
+        return self._performed.keys()
+
+    def perform(self, session: Session, request: Any, *, at: datetime, cause: Sequence[str]) -> Done:
         """Do it, all or nothing. Raises NotDone, never retryable, with nothing changed."""
         try:
             with session.begin_nested():
-                if isinstance(request, ChangePerson):
-                    return self._change_person(session, request, at, cause)
-                return self._change_membership(session, request, at, cause)
+                return self._performed[type(request)](session, request, at, cause)
         except CrmError as error:
             raise NotDone(f"{error.what} {error.remedy}", retryable=False) from error
 
@@ -96,7 +112,7 @@ class EmbeddedCrm:
             changed = self.companies.save(session, company, fields, at, cause=cause, besides=person.id)
         fields = people.merged(person, written.get("person", {}))
         changed = self.people.save(session, person, fields, at, cause=cause, also_changed=changed)
-        return Done(text=f"changed {', '.join(changed)}" if changed else "everything was so already")
+        return Done(text=f"Changed {', '.join(changed)}" if changed else "Everything was so already")
 
     def _change_membership(
         self, session: Session, request: ChangeMembership, at: datetime, cause: Sequence[str]
@@ -115,5 +131,5 @@ class EmbeddedCrm:
                     done = self.groups.remove(session, kind, group, [request.person])
                 if done:
                     changed.append(f"{kind.noun} {group}")
-        verb = "added to" if request.change == "add" else "removed from"
-        return Done(text=f"{verb} {', '.join(changed)}" if changed else "everything was so already")
+        verb = "Added to" if request.change == "add" else "Removed from"
+        return Done(text=f"{verb} {', '.join(changed)}" if changed else "Everything was so already")

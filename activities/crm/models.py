@@ -1,4 +1,4 @@
-"""People, companies and associates as they come in: every field checked, unknown fields refused.
+"""People, companies and what has a name as they come in: every field checked, unknown fields refused.
 
 Whoever writes to the CRM goes through these models: the API, CSV import, and steps of flows.
 """
@@ -67,19 +67,6 @@ class CompanyIn(Incoming):
     employees: int | None = Field(default=None, ge=0, le=100_000_000, title="Employees")
     our_contact: Maybe[Id] = Field(default=None, title="Our contact", description="An associate's id.")
     custom: CustomFields = Field(default_factory=dict, title="Custom fields")
-
-
-class AssociateIn(Incoming):
-    """An associate's fields that can be written."""
-
-    name: Name = Field(title="Name")
-    email: Maybe[Email] = Field(default=None, title="E-mail")
-    mobile: Maybe[Line] = Field(default=None, title="Mobile", description="With its country code.")
-
-    @field_validator("mobile")
-    @classmethod
-    def _e164(cls, mobile: str | None) -> str | None:
-        return phone(mobile, None) if mobile else None
 
 
 class NamedIn(Incoming):

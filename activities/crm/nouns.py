@@ -6,11 +6,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from activities.crm.associates import AssociateIn
 from activities.crm.faults import Conflict, Fault, Refused
+from activities.crm.kinds import CategoryIn, FollowUpTypeIn, GroupIn, RequestTypeIn, SaleTypeIn
 from activities.crm.library import ContentIn, FormIn, LinkIn
-from activities.crm.models import AssociateIn, BlockedIn, NamedIn
+from activities.crm.models import BlockedIn, NamedIn
 from activities.crm.records import Records
 from flows.steps.send_email import LARGEST_ATTACHMENTS
+from store.kinds import AssociateGroup, Category, FollowUpType, RequestType, SaleType
 from store.library import ContentRow, FileRow, FormRow, LinkRow, SubscriptionType
 from store.people import Associate, BlockedAddress, Project, Selection
 
@@ -41,6 +44,16 @@ def _blocked_once(session: Session, id: str, fields: Mapping[str, Any]) -> None:
         raise Conflict(f"The address is blocked already, as {taken}.", "Nothing more is needed.")
 
 
+def _members(session: Session, _: str, fields: Mapping[str, Any]) -> None:
+    missing = [
+        Fault(f"There is no associate {id}.", "Create the associate first, or leave it out.", ("members", index))
+        for index, id in enumerate(fields["members"])
+        if session.get(Associate, id) is None
+    ]
+    if missing:
+        raise Refused(missing)
+
+
 ASSOCIATES = Records("associate", "ass", Associate, AssociateIn)
 SELECTIONS = Records("selection", "sel", Selection, NamedIn)
 PROJECTS = Records("project", "pro", Project, NamedIn)
@@ -49,3 +62,8 @@ CONTENT = Records("content", "con", ContentRow, ContentIn, check=_attachments)
 LINKS = Records("link", "lnk", LinkRow, LinkIn)
 FORMS = Records("form", "frm", FormRow, FormIn)
 SUBSCRIPTION_TYPES = Records("subscription type", "sub", SubscriptionType, NamedIn)
+GROUPS = Records("group", "grp", AssociateGroup, GroupIn, check=_members)
+FOLLOW_UP_TYPES = Records("follow-up type", "fut", FollowUpType, FollowUpTypeIn)
+REQUEST_TYPES = Records("request type", "rqt", RequestType, RequestTypeIn)
+CATEGORIES = Records("category", "cat", Category, CategoryIn, check=_members)
+SALE_TYPES = Records("sale type", "slt", SaleType, SaleTypeIn)

@@ -15,18 +15,23 @@ from store.columns import new_id
 Row = TypeVar("Row", bound=SQLModel)
 In = TypeVar("In", bound=BaseModel)
 Check = Callable[[Session, str, Mapping[str, Any]], None]
+Complete = Callable[[Session, dict[str, Any], datetime], dict[str, Any]]
 
 
 def _anything_goes(session: Session, id: str, fields: Mapping[str, Any]) -> None:
     pass
 
 
+def _as_given(session: Session, fields: dict[str, Any], at: datetime) -> dict[str, Any]:
+    return fields
+
+
 @dataclass(frozen=True, slots=True)
 class Records(Generic[Row, In]):
     """Rows of one table, written through one model whose fields are the table's columns.
 
-    `noun` is what people call one, `prefix` begins its ids. `check` looks at columns about to be written and raises a
-    CrmError.
+    `noun` is what people call one, `prefix` begins its ids. `complete` makes the columns of the fields, where some are
+    left out or derived; `check` looks at columns about to be written. Both raise a CrmError.
     """
 
     noun: str
@@ -34,6 +39,7 @@ class Records(Generic[Row, In]):
     table: type[Row]
     model: type[In]
     check: Check = _anything_goes
+    complete: Complete = _as_given
 
     def get(self, session: Session, id: str) -> Row:
         """The row. Raises Missing."""
@@ -81,7 +87,7 @@ class Records(Generic[Row, In]):
         return row
 
     def _insert(self, session: Session, id: str, given: In, at: datetime) -> Row:
-        fields = given.model_dump()
+        fields = self.complete(session, given.model_dump(), at)
         self.check(session, id, fields)
         row = self.table(id=id, **fields, created_at=at, updated_at=at)
         session.add(row)
@@ -89,7 +95,7 @@ class Records(Generic[Row, In]):
         return row
 
     def _write(self, session: Session, row: Row, id: str, given: In, at: datetime) -> None:
-        fields = given.model_dump()
+        fields = self.complete(session, given.model_dump(), at)
         self.check(session, id, fields)
         changed = {name: value for name, value in fields.items() if getattr(row, name) != value}
         for name, value in changed.items():

@@ -178,7 +178,7 @@ def test_STEP_4_and_STEP_5_membership(kari: CrmApi) -> None:
     membership(kari, "remove", ["vip"], ["fair"])
     assert not is_member(kari, "vip")
     assert not is_member(kari, "fair")
-    assert membership(kari, "remove", ["vip"]).text == "everything was so already"
+    assert membership(kari, "remove", ["vip"]).text == "Everything was so already"
 
 
 def test_STEP_4_create_makes_the_selection(kari: CrmApi) -> None:
