@@ -12,8 +12,8 @@ from functools import partial
 from sqlalchemy import Select, func, select, update
 from sqlmodel import Session, col
 
-from activities.definitions import Definitions
 from activities.dispatcher import Asked, Dispatcher, StartJourney, WakeJourney
+from activities.edited import to_wake
 from activities.enrolment import Enrolled, Enrolment, Proposal
 from activities.standing import Rules, Standing, UnknownParticipant
 from flows.outcome import Status
@@ -101,8 +101,8 @@ class Background:
 
     async def _release_edited(self, flow: str, generation: int, progress: Callable[[str], None]) -> None:
         """Wake those who rest in a step that has changed since their plan was made (LIFE_4)."""
-        touched = await self._dispatcher.write(lambda session: _touched(session, self._rules.definitions, flow))
-        for version, steps in touched.items():
+        edited = await self._dispatcher.write(lambda session: to_wake(session, self._rules.definitions, flow))
+        for version, steps in edited.items():
             query = _inside(flow).where(
                 col(ParticipantRow.step).in_(steps),
                 col(ParticipantRow.version) == version,
@@ -203,26 +203,3 @@ def _inside(flow: str) -> Query:
 def _epoch(session: Session, flow: str) -> tuple[int, FlowStatus, int]:
     row = session.get_one(FlowRow, flow)
     return row.epoch, row.status, row.generation
-
-
-def _touched(session: Session, definitions: Definitions, flow: str) -> dict[int, list[str]]:
-    """Version -> the steps of it that are different, or gone, in the current one."""
-    row = session.get_one(FlowRow, flow)
-    now = definitions.current(session, row)
-    versions = session.scalars(
-        select(col(ParticipantRow.version))
-        .where(col(ParticipantRow.flow) == flow, col(ParticipantRow.status) == Status.ACTIVE)
-        .where(col(ParticipantRow.version) < row.version)
-        .distinct()
-    )
-    touched: dict[int, list[str]] = {}
-    for version in versions:
-        before = definitions.outline(session, flow, version)
-        changed = [
-            id
-            for id, step in before.step.items()
-            if id not in now.step or now.step[id] != step or now.after(id) != before.after(id)
-        ]
-        if changed:
-            touched[version] = changed
-    return touched

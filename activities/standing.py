@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import delete, select
 from sqlmodel import Session, col
 
-from activities import draining
+from activities import draining, edited
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions
 from activities.records import StoreRecords
@@ -180,22 +180,20 @@ class Standing:
 
     # --- going on ------------------------------------------------------------------------------------------------
 
-    def here(self) -> tuple[str | None, bool]:
-        """Where to walk on from, and whether the participant comes there only now, because of an edit (EDIT_3)."""
-        at: str | None = self.row.step or None
-        if at is None or at in self.outline.step:
-            return at, False
-        before = self.rules.definitions.outline(self.session, self.flow.id, self.row.version)
-        self.tell(Line(at, "", "edited", "the step was removed: on to the next"))
-        return before.nearest(at, self.outline), True
-
     def walk(self) -> BaseStep | None:
         """Walk on as far as it goes without an effect. The action that is due, if any; the plan is then still the old.
 
         So a try that acts and fails finds the position that it was given, and is tried again as the same plan.
         """
-        start, moved = self.here()
-        return self._walk(start, arriving=moved)
+        removed = edited.removed(self)
+        if removed is None:
+            return self._walk(self.row.step or None, arriving=False)
+        if removed.until is not None:
+            self.wait_here(removed.step, removed.until, removed.text, then=self.perform(removed.place))
+            return None
+        if removed.step.id not in self.row.passed:
+            self.tell(Line(removed.step.id, removed.step.kind, "edited", removed.text))
+        return self._walk(removed.place, arriving=True)
 
     def on_from(self, step: BaseStep) -> None:
         """The step is done: stand at what follows it."""
@@ -213,8 +211,9 @@ class Standing:
         self._count({("passed", step): 1 for step in steps})
 
     def admit(self) -> None:
-        """Out of the queue, to the first step."""
-        self.row.status, self.row.since = Status.ACTIVE, self.now
+        """Out of the queue, to the first step of the flow as it is now."""
+        self.row.status, self.row.since, self.row.step = Status.ACTIVE, self.now, self.outline.first or ""
+        self._next(self.perform(self.outline.first))
         self._count(
             {
                 ("status", Status.QUEUED.value): -1,
@@ -276,8 +275,8 @@ class Standing:
             local=at is None or at.in_store,
         )
 
-    def wait_here(self, step: BaseStep, until: datetime, why: str) -> Plan:
-        """Wait in a step that is due until it may be done: a window, a pause date, a later try."""
+    def wait_here(self, step: BaseStep, until: datetime, why: str, *, then: Perform | None = None) -> Plan:
+        """Wait in a step that is due until it may be done, or `then`: a window, a pause date, a later try."""
         self._stand(step, self.row.since, until)
         plan = Wait(
             position=0,
@@ -286,7 +285,7 @@ class Standing:
             kind=step.kind,
             summary=why,
             until=until,
-            then=self.perform(step.id),
+            then=then or self.perform(step.id),
         )
         if self._next(plan):
             self.tell(Line(step.id, step.kind, "waiting", why))
@@ -343,6 +342,7 @@ class Standing:
         if step.id != self.row.step:
             self._count({("waiting", self.row.step): -1, ("waiting", step.id): 1})
         self.row.step, self.row.since, self.row.until, self.row.awaits = step.id, since, until, list(awaits)
+        self.row.version = self.flow.version
 
     def _next(self, plan: Perform | Wait) -> bool:
         """Store a plan with the next position, unless it says what the stored one says; True if it is new."""

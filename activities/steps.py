@@ -262,7 +262,7 @@ class Steps:
             here.on_from(step)
             return here.plan
         # Removed from the flow while it acted: on from what followed it.
-        here.row.passed = [*here.row.passed, effect.step]
+        here.mark_passed(effect.step)
         due = here.walk()
         return here.due(due) if due is not None else here.plan
 

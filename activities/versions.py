@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlmodel import Session, col
 
-from activities.definitions import UnknownFlow
+from activities.definitions import Definitions, UnknownFlow
 from activities.dispatcher import FlowChanged, ask
 from activities.lifecycle import TABLE
 from flows.definition import Flow
@@ -13,7 +13,10 @@ from flows.events import EventTrigger
 from store.database import lock_flow
 from store.flows import FlowRow, FlowStatus, FlowTrigger, FlowVersion
 
-EDITABLE = {status for status, row in TABLE.items() if row.edit == "yes"}
+
+def editable(status: FlowStatus, current: Flow) -> bool:
+    """Whether a flow of this status can be edited; where the flow decides, its current version does (EDIT_2)."""
+    return TABLE[status].edit == "yes" or (TABLE[status].edit == "if allowed" and current.settings.edit_while_running)
 
 
 class FlowExists(Exception):
@@ -56,6 +59,7 @@ def create(
 
 def replace(
     session: Session,
+    definitions: Definitions,
     flow: Flow,
     source: str,
     now: datetime,
@@ -71,12 +75,14 @@ def replace(
         raise UnknownFlow(flow.id)
     if expected is not None and expected != row.version:
         raise StaleEdit(flow.id, expected, row.version)
-    if row.status not in EDITABLE:
+    current = definitions.current(session, row)
+    if not editable(row.status, current.flow):
         raise EditRefused(flow.id, row.status)
     row.version = 1 + (
         session.scalar(select(func.max(col(FlowVersion.version))).where(col(FlowVersion.flow) == flow.id)) or 0
     )
     row.name, row.changed_at = flow.name or flow.id, now
+    row.epoch += 1  # who stands in an edited step is woken in the background
     _keep(session, row, flow, source, now, author, note)
     ask(session, FlowChanged(flow.id, row.name))
     return row

@@ -194,7 +194,9 @@ async def put(
         raise Unprocessable("The id of a flow never changes.", remedy, problems=[wrong])
 
     def save(session: Session) -> FlowSaved:
-        row = versions.replace(session, given, text, engine.clock(), author=author, note=note, expected=expected)
+        row = versions.replace(
+            session, engine.core.definitions, given, text, engine.clock(), author=author, note=note, expected=expected
+        )
         return _saved(engine, session, row, given, source)
 
     saved = await engine.dispatcher.write(save)

@@ -8,10 +8,10 @@ from fastapi import FastAPI, Request, Response
 from activities.attention import UnknownEffect
 from activities.commands import CommandRefused, NotRunnable
 from activities.definitions import UnknownFlow
-from activities.lifecycle import allowed
+from activities.lifecycle import TABLE, allowed
 from activities.participants import OperationRefused
 from activities.standing import UnknownParticipant
-from activities.versions import EDITABLE, EditRefused, FlowExists, StaleEdit
+from activities.versions import EditRefused, FlowExists, StaleEdit
 from api.errors import ApiProblem, NotAllowed, NotFound, PreconditionFailed, ProblemDetail, Unprocessable, answer
 from flows.problems import Problem
 
@@ -33,10 +33,12 @@ def _flow_exists(error: FlowExists) -> ApiProblem:
 
 def _edit_refused(error: EditRefused) -> ApiProblem:
     now = ", ".join(allowed(error.status))
-    editable = ", ".join(sorted(status.value for status in EDITABLE))
+    editable = ", ".join(sorted(status.value for status, row in TABLE.items() if row.edit == "yes"))
+    running = TABLE[error.status].edit == "if allowed"
+    remedy = f"It can be edited while it is one of: {editable}. Commands allowed now: {now or 'none'}."
     return NotAllowed(
         f"The flow {error.flow} is {error.status.value} and cannot be edited now.",
-        f"It can be edited while it is one of: {editable}. Commands allowed now: {now or 'none'}.",
+        f"{remedy} To edit it while it runs, save settings.edit_while_running: true first." if running else remedy,
         flow_status=error.status.value,
         allowed=allowed(error.status),
     )

@@ -16,24 +16,38 @@ from flows.steps.base import BaseStep, Fail, GoOn, Into, Leave, Stay
 from flows.steps.finish import Finish
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A sequence of steps: the flow's own, or a branch by the step it belongs to and its number in `inner()`."""
+
+    owner: str | None = None
+    branch: int = 0
+
+
 class Outline:
-    """The order of a flow's steps: `step[id]`, and what follows each of them. Made once per version."""
+    """The order of a flow's steps: `step[id]`, its `seat[id]`, and what follows each of them. Made once per version."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.step: dict[str, BaseStep] = {}
+        self.seat: dict[str, tuple[Row, int]] = {}
         self._after: dict[str, str | None] = {}
-        self.first = self._lay(flow.steps, below=None)
+        self.first = self._lay(flow.steps, Row(), below=None)
 
-    def _lay(self, steps: Sequence[BaseStep], below: str | None) -> str | None:
+    def _lay(self, steps: Sequence[BaseStep], row: Row, below: str | None) -> str | None:
         following = below
-        for step in reversed(steps):
+        for index, step in reversed(list(enumerate(steps))):
             self.step[step.id] = step
+            self.seat[step.id] = row, index
             self._after[step.id] = following
-            for branch in step.inner():
-                self._lay(branch, below=following)
+            for branch, inner in enumerate(step.inner()):
+                self._lay(inner, Row(step.id, branch), below=following)
             following = step.id
         return following
+
+    def steps(self, row: Row) -> Sequence[BaseStep]:
+        """The steps of a sequence."""
+        return self.flow.steps if row.owner is None else self.step[row.owner].inner()[row.branch]
 
     def after(self, step: str) -> str | None:
         """What follows a step: the next in its sequence, else what is below the split it is in; None is the end."""
@@ -49,13 +63,6 @@ class Outline:
         """Where who goes straight to finish goes next: what the finish at the flow's end says (STEP_17, STEP_18)."""
         last = self.flow.steps[-1] if self.flow.steps else None
         return last.success if isinstance(last, Finish) else None
-
-    def nearest(self, step: str, then: "Outline") -> str | None:
-        """Where someone who stands at `step` of this outline stands in a later one: there, or what follows (EDIT_3)."""
-        at: str | None = step
-        while at is not None and at not in then.step:
-            at = self.after(at)
-        return at
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,14 @@ class BaseStep(Strict):
         """Where in the step each sequence of `inner()` stands: `("branches", 0, "steps")`."""
         return ()
 
+    def inner_names(self) -> Sequence[str]:
+        """The branches' names, in the order of `inner()`."""
+        return ()
+
+    def timing(self, flow: "Flow") -> object:
+        """What decides when who stands here goes on: if an edit changes it, they are planned afresh (EDIT_5)."""
+        return None
+
     def always_leaves(self) -> bool:
         """Whether nobody ever goes on below this step, so that what follows is unreachable."""
         return False
@@ -145,6 +153,10 @@ class Action(BaseStep):
         "Default: messages are left, everything else is repeated.",
     )
 
+    def timing(self, flow: "Flow") -> object:
+        """Weekdays and pause dates."""
+        return tuple(self.only_on), flow.settings.pause_dates, flow.time_zone
+
 
 class Message(Action):
     """A step that sends a message to the person. Consent, window, throttle and cap are minded by the gate."""
@@ -159,6 +171,11 @@ class Message(Action):
     def without_address(self) -> GoOn | Leave:
         """What happens to who has no address of the step's channel (PART_2)."""
         return Leave(Reason.NO_ADDRESS, f"no address for {self.channel}")
+
+    def timing(self, flow: "Flow") -> object:
+        """Also the sending window, by the flow's calendar, and the throttle."""
+        window = flow.email.window if self.channel == "email" else flow.sms.window
+        return super().timing(flow), window, flow.settings.calendar, flow.settings.throttle, self.transactional
 
 
 def hand_over_problems(hand_over: HandOver | None, flow: "Flow", catalog: Catalog, *where: str) -> Iterator[Problem]:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from flows.steps import Step
 
 
+EVERYONE_ELSE = "everyone else"
+
+
 class SplitBranch(Strict):
     """One way, and who goes it: exactly one of when, happened and share."""
 
@@ -101,6 +104,10 @@ class Split(BaseStep):
     def inner(self) -> Sequence[Sequence[BaseStep]]:
         """One sequence for each branch, and that of everyone else."""
         return [*(branch.steps for branch in self.branches), self.everyone_else.steps]
+
+    def inner_names(self) -> Sequence[str]:
+        """As the branches are named, and everyone else."""
+        return [*(branch.name for branch in self.branches), EVERYONE_ELSE]
 
     def inner_places(self) -> Sequence[Place]:
         """`branches/0/steps` and so on, and `everyone_else/steps`."""

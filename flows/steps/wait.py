@@ -117,6 +117,10 @@ class Wait(BaseStep):
     def _otherwise(self, choice: Literal["continue", "exit"], reason: Reason, text: str) -> Move:
         return Leave(reason, text, self.exit) if choice == "exit" else GoOn(text)
 
+    def timing(self, flow: "Flow") -> object:
+        """All that it says, and the clock and calendar that it counts by."""
+        return self, flow.time_zone, flow.settings.calendar, flow.settings.waits_during_pause
+
     def summary(self) -> str:
         """`Wait for 3 days`."""
         if self.for_ is not None:

@@ -133,9 +133,18 @@ class WaitForAction(BaseStep):
         """`Wait for link_clicked offer, at most 7 days`."""
         return f"Wait for {self._words()}" + ("" if self.within == "none" else f", at most {self.within}")
 
+    def timing(self, flow: "Flow") -> object:
+        """What is waited for and how long, and the clock and calendar that it counts by."""
+        counted_by = flow.time_zone, flow.settings.calendar, flow.settings.waits_during_pause
+        return tuple(self.actions), self.within, counted_by
+
     def inner(self) -> Sequence[Sequence[BaseStep]]:
         """One sequence for each branch."""
         return [branch.steps for branch in self.branches]
+
+    def inner_names(self) -> Sequence[str]:
+        """As the branches are named."""
+        return [branch.name for branch in self.branches]
 
     def inner_places(self) -> Sequence[Place]:
         """`branches/0/steps` and so on."""

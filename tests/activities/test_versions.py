@@ -49,17 +49,18 @@ def test_LIFE_2_any_flow_that_check_passes_can_be_run(database_url: str, flow: F
 
 
 def test_EDIT_1_every_save_is_a_new_version_and_a_stale_one_is_refused(database_url: str) -> None:
-    db = Database(database_url)
+    db, definitions = Database(database_url), Definitions()
     flow = flow_with({"id": "a", "kind": "wait", "for": "1 day"})
     longer = flow_with({"id": "a", "kind": "wait", "for": "2 days"})
     db.transact(lambda session: versions.create(session, flow, "one", NOW) and None)
-    db.transact(lambda session: versions.replace(session, longer, "two", NOW, expected=1) and None)
+    db.transact(lambda session: versions.replace(session, definitions, longer, "two", NOW, expected=1) and None)
     with pytest.raises(versions.StaleEdit):
-        db.transact(lambda session: versions.replace(session, flow, "three", NOW, expected=1) and None)
+        db.transact(lambda session: versions.replace(session, definitions, flow, "three", NOW, expected=1) and None)
     with pytest.raises(versions.FlowExists):
         db.transact(lambda session: versions.create(session, flow, "four", NOW) and None)
+    unknown = flow.model_copy(update={"id": "x"})
     with pytest.raises(UnknownFlow):
-        db.transact(lambda session: versions.replace(session, flow.model_copy(update={"id": "x"}), "", NOW) and None)
+        db.transact(lambda session: versions.replace(session, definitions, unknown, "", NOW) and None)
     assert db.look(lambda session: session.get_one(FlowRow, "f").version) == 2
     definitions = Definitions()
     assert db.look(lambda session: definitions.outline(session, "f", 1).flow) == flow

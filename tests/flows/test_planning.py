@@ -54,13 +54,6 @@ def test_EDIT_3_a_step_that_was_done_is_never_done_again() -> None:
     assert stop.step.id == "b"
 
 
-def test_EDIT_3_whoever_stands_on_a_removed_branch_goes_on_below_the_split() -> None:
-    before = Outline(flow_with(split("s", mail("b"), mail("c")), mail("d")))
-    after = Outline(flow_with(mail("d")))
-    assert before.nearest("b", after) == "d"
-    assert before.nearest("d", Outline(flow_with(mail("x")))) is None
-
-
 def test_STEP_13_a_rest_ends_at_its_moment_and_the_course_goes_on() -> None:
     outline = Outline(flow_with({"id": "w", "kind": "wait", "for": "3 days"}, mail("b")))
     resting = course(outline, "w", standing)

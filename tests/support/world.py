@@ -174,7 +174,9 @@ class World:
 
     async def edit(self, flow: Flow) -> None:
         """Save a new version."""
-        await self.core.dispatcher.write(lambda session: versions.replace(session, flow, "", now()) and None)
+        await self.core.dispatcher.write(
+            lambda session: versions.replace(session, self.core.definitions, flow, "", now()) and None
+        )
 
     async def flow(self, name: str, *steps: dict[str, Any], **settings: Any) -> str:
         """A flow that runs."""
