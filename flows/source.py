@@ -162,6 +162,8 @@ class _Reader:
         return text
 
     def _problem(self, what: str, remedy: str, place: Place, node: Node | None = None) -> None:
+        if any(known.where == place for known in self._problems):
+            return  # one for each place: two keys of a group are at the same
         line, column = _start(node) if node is not None else self._positions.get(place, (0, 0))
         self._problems.append(Problem(what, remedy, place, line=line, column=column))
 
