@@ -37,6 +37,7 @@ from store.database import Database
 from workflows.contract import TASK_QUEUE, control_queue
 from workflows.flow import FlowWorkflow
 from workflows.journey import JourneyWorkflow
+from workflows.repeat import RepeatWorkflow
 
 # Longer than a mail takes: who is at work when the worker is asked to end may answer.
 GRACE = timedelta(seconds=25)
@@ -54,7 +55,7 @@ class FerdPlugin(SimplePlugin):
         super().__init__(
             "ferd",
             data_converter=_with_pydantic,
-            workflows=[JourneyWorkflow, FlowWorkflow],
+            workflows=[JourneyWorkflow, FlowWorkflow, RepeatWorkflow],
             interceptors=telemetry.interceptors(),
         )
         self._settings = settings

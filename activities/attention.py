@@ -8,18 +8,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from sqlalchemy import String, cast, or_, select
 from sqlmodel import Session, col
 
 from activities import ledger
-from activities.participants import ATTENTION, possible
+from activities.participants import ATTENTION, Participants, possible
+from activities.repeats import Repeats
 from flows.outcome import Status
+from store.chores import EffectOperation, HeldOperation
 from store.flows import FlowRow
 from store.journeys import EffectRow, EffectStatus, JournalRow, MessageRow, ParticipantRow
 
 Mark = Literal["done", "not_done"]
+_ON_EFFECTS = frozenset(get_args(EffectOperation))
 
 # The places of the two kinds in the order of the list: "e" before "h".
 _EFFECT, _HELD = "e:", "h:"
@@ -50,15 +53,55 @@ class Entry:
     effect: str | None = None
 
 
-def entries(session: Session, after: str, limit: int, flow: str | None = None) -> list[Entry]:
-    """Up to `limit` entries that come after the place `after` in the list, of one flow or of all."""
+def entries(
+    session: Session,
+    after: str,
+    limit: int,
+    flow: str | None = None,
+    step: str | None = None,
+    *,
+    of: HeldOperation | EffectOperation | None = None,
+) -> list[Entry]:
+    """Up to `limit` entries after the place `after` in the list: of one flow or step, of those that `of` is for."""
     found: list[Entry] = []
-    if not after.startswith(_HELD):
-        found = _unknown(session, after.removeprefix(_EFFECT), limit, flow)
-    if len(found) < limit:
+    if not after.startswith(_HELD) and (of is None or of in _ON_EFFECTS):
+        found = _unknown(session, after.removeprefix(_EFFECT), limit, flow, step)
+    if len(found) < limit and of not in _ON_EFFECTS:
         number = after.removeprefix(_HELD) if after.startswith(_HELD) else ""
-        found += _held(session, int(number) if re.fullmatch("[0-9]{1,18}", number) else 0, limit - len(found), flow)
+        begin = int(number) if re.fullmatch("[0-9]{1,18}", number) else 0
+        found += _held(session, begin, limit - len(found), flow, step)
     return found
+
+
+class Attention:
+    """Does something about an entry. Every method raises UnknownEffect, UnknownParticipant or OperationRefused."""
+
+    def __init__(self, participants: Participants, repeats: Repeats) -> None:
+        self._participants = participants
+        self._repeats = repeats
+
+    def settle(self, session: Session, effect: str, outcome: EffectOperation, now: datetime) -> EffectRow:
+        """Say whether an unknown effect happened, or have it done again; the entry that tells how that stands."""
+        if outcome == "again":
+            row = session.get(EffectRow, effect)
+            if row is None or row.status is not EffectStatus.UNKNOWN:
+                raise UnknownEffect(effect)
+            return self._repeats.ask(session, effect, now)
+        return mark(session, effect, outcome, now)
+
+    def act(
+        self, session: Session, entry: Entry, operation: HeldOperation | EffectOperation, now: datetime
+    ) -> None:
+        """Do it about one entry."""
+        match operation:
+            case "retry":
+                self._participants.retry(session, entry.participant, now)
+            case "skip":
+                self._participants.skip(session, entry.participant, now)
+            case "remove":
+                self._participants.remove(session, entry.participant, now)
+            case _:
+                self.settle(session, entry.effect or "", operation, now)
 
 
 def mark(session: Session, effect: str, outcome: Mark, now: datetime) -> EffectRow:
@@ -80,7 +123,7 @@ def mark(session: Session, effect: str, outcome: Mark, now: datetime) -> EffectR
     return row
 
 
-def _unknown(session: Session, after: str, limit: int, flow: str | None) -> list[Entry]:
+def _unknown(session: Session, after: str, limit: int, flow: str | None, step: str | None) -> list[Entry]:
     query = (
         select(EffectRow, col(ParticipantRow.person))
         .join(ParticipantRow, col(ParticipantRow.id) == col(EffectRow.participant))
@@ -90,6 +133,8 @@ def _unknown(session: Session, after: str, limit: int, flow: str | None) -> list
     )
     if flow is not None:
         query = query.where(col(EffectRow.flow) == flow)
+    if step is not None:
+        query = query.where(col(EffectRow.step) == step)
     return [
         Entry(
             place=f"{_EFFECT}{row.key}",
@@ -101,14 +146,14 @@ def _unknown(session: Session, after: str, limit: int, flow: str | None) -> list
             reason="unknown",
             text=row.error,
             since=row.settled_at or row.planned_at,
-            possible=["done", "not_done"],
+            possible=["done", "not_done", "again"],
             effect=row.key,
         )
         for row, person in session.execute(query)
     ]
 
 
-def _held(session: Session, after: int, limit: int, flow: str | None) -> list[Entry]:
+def _held(session: Session, after: int, limit: int, flow: str | None, step: str | None) -> list[Entry]:
     names = cast(col(ParticipantRow.held), String)
     query = (
         select(ParticipantRow, FlowRow)
@@ -122,6 +167,8 @@ def _held(session: Session, after: int, limit: int, flow: str | None) -> list[En
     )
     if flow is not None:
         query = query.where(col(ParticipantRow.flow) == flow)
+    if step is not None:
+        query = query.where(col(ParticipantRow.step) == step)
     rows = session.execute(query).all()
     why = _latest(session, [row.id for row, _ in rows])
     found = []

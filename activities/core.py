@@ -7,7 +7,9 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities.attention import Attention
 from activities.background import Background
+from activities.chores import Chores
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions
 from activities.dispatcher import Dispatcher
@@ -16,6 +18,9 @@ from activities.events import Events
 from activities.flow import FlowActivities
 from activities.handover import HandOvers
 from activities.journey import JourneyActivities
+from activities.participants import Participants
+from activities.repeating import RepeatActivities
+from activities.repeats import Repeats
 from activities.standing import Rules
 from activities.steps import Steps
 from activities.sweep import Sweep
@@ -40,6 +45,9 @@ class Core:
     enrolment: Enrolment
     events: Events
     rules: Rules
+    steps: Steps
+    attention: Attention
+    chores: Chores
     background: Background
     sweep: Sweep
 
@@ -58,6 +66,9 @@ class Core:
         enrolment = Enrolment(definitions, crm)
         events = Events(definitions, crm, enrolment)
         rules = Rules(definitions, crm, HandOvers(enrolment, crm).hand_over)
+        steps = Steps(rules, dict.fromkeys(crm.performs, crm))
+        attention = Attention(Participants(rules), Repeats(steps))
+        chores = Chores(dispatcher, attention, crm.companies, clock)
         return cls(
             db=db,
             dispatcher=dispatcher,
@@ -66,15 +77,18 @@ class Core:
             enrolment=enrolment,
             events=events,
             rules=rules,
+            steps=steps,
+            attention=attention,
+            chores=chores,
             background=Background(dispatcher, rules, enrolment, clock),
-            sweep=Sweep(client, dispatcher, rules, clock),
+            sweep=Sweep(client, dispatcher, rules, chores, clock),
         )
 
     def activities(self, ports: Mapping[type, Port[Any]]) -> list[Callable[..., Any]]:
         """What runs on the common task queue. `ports` serve what leaves our store, by the type of the request."""
-        steps = Steps(self.rules, dict.fromkeys(self.crm.performs, self.crm))
-        journey = JourneyActivities(self.dispatcher, steps, self.events, ports)
-        return [*journey.all(), *self._flow().all()]
+        journey = JourneyActivities(self.dispatcher, self.steps, self.events, ports)
+        repeat = RepeatActivities(self.dispatcher, Repeats(self.steps), journey.hand_over)
+        return [*journey.all(), *repeat.all(), *self._flow().all()]
 
     def control_activities(self) -> list[Callable[..., Any]]:
         """What runs on the control task queue."""

@@ -33,8 +33,10 @@ from workflows.contract import (
     FlowInput,
     JourneyInput,
     Plan,
+    RepeatInput,
     flow_id,
     journey_id,
+    repeat_id,
 )
 
 T = TypeVar("T")
@@ -77,7 +79,15 @@ class FlowChanged:
     title: str
 
 
-Asked = StartJourney | WakeJourney | FlowChanged
+@dataclass(frozen=True, slots=True)
+class StartRepeat:
+    """Start the workflow that has an effect done again (SAFE_2)."""
+
+    flow: str
+    effect: str
+
+
+Asked = StartJourney | WakeJourney | FlowChanged | StartRepeat
 
 
 def ask(session: Session, asked: Asked) -> None:
@@ -131,6 +141,8 @@ class Dispatcher:
                     raise
         elif isinstance(what, StartJourney):
             await self._start(what)
+        elif isinstance(what, StartRepeat):
+            await self._repeat(what)
         else:
             await self._client.start_workflow(
                 "Flow",
@@ -142,6 +154,17 @@ class Dispatcher:
                 search_attributes=TypedSearchAttributes([SearchAttributePair(FERD_FLOW, what.flow)]),
                 static_summary=what.title,
                 static_details=f"The flow `{what.flow}`. Its commands are signals: {COMMANDS}.",
+            )
+
+    async def _repeat(self, what: StartRepeat) -> None:
+        with suppress(WorkflowAlreadyStartedError):
+            await self._client.start_workflow(
+                "Repeat",
+                RepeatInput(effect=what.effect),
+                id=repeat_id(what.effect),
+                task_queue=self._task_queue,
+                search_attributes=TypedSearchAttributes([SearchAttributePair(FERD_FLOW, what.flow)]),
+                static_summary=f"send again: {what.effect}",
             )
 
     async def _start(self, what: StartJourney) -> None:

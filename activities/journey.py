@@ -53,7 +53,7 @@ class JourneyActivities:
         # A function of its own for each kind: its name and summary are what an operator reads in the history.
         @activity.defn(name=kind)
         async def step(given: StepInput) -> Answer:
-            async with _heartbeating():
+            async with heartbeating():
                 return Answer(plan=await self._step(kind, given))
 
         return step
@@ -100,7 +100,7 @@ class JourneyActivities:
             if time.monotonic() - planned <= FRESH:
                 break
             mine = True
-        outcome = await self._hand_over(begun.request, begun.key)
+        outcome = await self.hand_over(begun.request, begun.key)
         last_try = activity.info().attempt >= STEP_ATTEMPTS
         plan = await self._dispatcher.write(
             lambda session: self._steps.settle(session, given.participant, begun, outcome, now, last_try=last_try)
@@ -109,7 +109,8 @@ class JourneyActivities:
             raise ApplicationError(f"{type(outcome).__name__}: {begun.key}", type=type(outcome).__name__)
         return plan
 
-    async def _hand_over(self, request: Request, key: str) -> Done | NotDone | Silence:
+    async def hand_over(self, request: Request, key: str) -> Done | NotDone | Silence:
+        """Ask the port for an effect and hear how it went."""
         port, name = self._ports[type(request)], f"{type(request).__name__.lower()} send"
         with trace.get_tracer("ferd").start_as_current_span(name, attributes={"ferd.effect": key}):
             sending = asyncio.ensure_future(port.send(request, key))
@@ -160,7 +161,7 @@ def _removed(position: int) -> DonePlan:
 
 
 @asynccontextmanager
-async def _heartbeating() -> AsyncIterator[None]:
+async def heartbeating() -> AsyncIterator[None]:
     """Heartbeat while the activity runs: a worker that was killed is noticed within seconds."""
 
     async def beat() -> None:

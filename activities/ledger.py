@@ -13,11 +13,17 @@ from sqlmodel import Session, col
 from store.journeys import EffectRow, EffectStatus, ParticipantRow
 
 VISIT = 1
+_SETTLED = (EffectStatus.DONE, EffectStatus.REPEATED)
 
 
 def key_of(participant: str, step: str, visit: int = VISIT) -> str:
     """The effect's key: stable over retries, crashes, redeployments and resets."""
     return f"{participant}/{step}/{visit}"
+
+
+def visit_of(key: str) -> int:
+    """How many times a person has had the step done, by the effect's key."""
+    return int(key.rpartition("/")[2])
 
 
 Beginning = Literal["begun", "settled", "lost"]
@@ -57,7 +63,7 @@ def begin(
         )
         session.add(effect)
         return "begun", effect
-    if effect.status is EffectStatus.DONE or (effect.status is EffectStatus.UNKNOWN and not repeat):
+    if effect.status in _SETTLED or (effect.status is EffectStatus.UNKNOWN and not repeat):
         return "settled", effect
     if effect.status is EffectStatus.PLANNED and not mine and not repeat:
         settle(effect, EffectStatus.UNKNOWN, now, error="no answer: the worker was lost while it acted")

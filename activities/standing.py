@@ -144,15 +144,21 @@ class Standing:
         if self._succeeded(facts) and flow.success is not None and flow.success.then == "finish":
             straight = Leave(Reason.SUCCESS, "the success criterion is met", on_success=self.outline.on_success)
             return self.leave(straight)
+        out = self.unfit()
+        return self.leave(out) if out is not None else None
+
+    def unfit(self) -> Leave | None:
+        """Why this person has nothing to do in this flow any more, whatever its journey (PART_1)."""
+        facts, flow = self.facts(), self.outline.flow
         if facts.person.get("former_employee"):
-            return self.leave(Leave(Reason.FORMER_EMPLOYEE, "the person has left the company"))
+            return Leave(Reason.FORMER_EMPLOYEE, "the person has left the company")
         exclude = flow.enrolment.exclude
         if exclude is not None and facts.records.member_of(exclude):
-            return self.leave(Leave(Reason.EXCLUDED, f"on the exclusion list {exclude}"))
+            return Leave(Reason.EXCLUDED, f"on the exclusion list {exclude}")
         if not facts.person or facts.person.get("deleted"):
-            return self.leave(Leave(Reason.PERSON_DELETED, "the person was deleted"))
+            return Leave(Reason.PERSON_DELETED, "the person was deleted")
         if flow.enrolment.stay_while_filter_holds and not self._passes_filter(facts):
-            return self.leave(Leave(Reason.FILTER, "the filter no longer holds"))
+            return Leave(Reason.FILTER, "the filter no longer holds")
         return None
 
     def _passes_filter(self, facts: Facts) -> bool:

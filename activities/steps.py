@@ -186,7 +186,7 @@ class Steps:
             kind=step.kind,
             channel=step.channel,
             now=here.now,
-            repeat=_repeats(step),
+            repeat=repeats(step),
             mine=mine,
         )
         if beginning != "begun":
@@ -199,7 +199,7 @@ class Steps:
         if port is not None:
             return self._in_store(here, step, move, effect, port)
         if isinstance(move.request, Email | Sms):
-            self._keep(here, step, move.request, effect.key)
+            self.keep(here, step, move.request, effect.key)
         return Begun(effect.key, step.id, move.request, move.text)
 
     def _in_store(self, here: Standing, step: Action, move: Do, effect: EffectRow, port: StorePort) -> Plan:
@@ -237,7 +237,7 @@ class Steps:
         if not self._stands_at(here, begun.step) or not isinstance(step, Action):
             return here.stop() or here.plan
         if isinstance(outcome, Silence):
-            if _repeats(step):
+            if repeats(step):
                 return self._later(here, step, effect) if last_try else None
             self._unknown(here, step)
             here.on_from(step)
@@ -310,7 +310,7 @@ class Steps:
         if stopped is not None or not isinstance(step, Action) or here.row.position != position:
             return stopped or here.plan
         effect = session.get(EffectRow, ledger.key_of(here.row.id, step.id), with_for_update=True)
-        if effect is not None and effect.status is EffectStatus.PLANNED and not _repeats(step):
+        if effect is not None and effect.status is EffectStatus.PLANNED and not repeats(step):
             ledger.settle(effect, EffectStatus.UNKNOWN, now, error="no answer")
             self._unknown(here, step)
             here.on_from(step)
@@ -319,7 +319,7 @@ class Steps:
             return self._later(here, step, effect)
         return here.wait_here(step, now + FIRST_WAIT, "no worker answered; trying again later")
 
-    def _keep(self, here: Standing, step: Action, sent: Email | Sms, effect: str) -> None:
+    def keep(self, here: Standing, step: Action, sent: Email | Sms, effect: str) -> None:
         """Keep the message as it leaves, so that a person can see what was sent."""
         row = here.session.get(MessageRow, sent.message)
         if row is None:
@@ -337,7 +337,7 @@ class Steps:
         row.links = sorted(link for url, link in sent.links.items() if url in sent.html or url in sent.text)
 
 
-def _repeats(step: Action) -> bool:
+def repeats(step: Action) -> bool:
     """Whether an effect that may have happened is done again (SAFE_2): messages are not, what has a key is."""
     if step.on_unknown is not None:
         return step.on_unknown == "repeat"

@@ -16,13 +16,14 @@ from sqlmodel import Session, col
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.dispatcher import Asked, Dispatcher, FlowChanged, StartJourney, WakeJourney
+from activities.chores import Chores
+from activities.dispatcher import Asked, Dispatcher, FlowChanged, StartJourney, StartRepeat, WakeJourney
 from activities.draining import drained
 from activities.standing import Rules, Standing, UnknownParticipant
 from flows.outcome import Status
 from flows.planning import Line
 from store.flows import FlowRow
-from store.journeys import EnrolmentJob, ParticipantRow
+from store.journeys import EffectRow, EffectStatus, EnrolmentJob, ParticipantRow
 from workflows.contract import journey_id
 
 log = structlog.get_logger(__name__)
@@ -53,10 +54,13 @@ LOOK_BACK = timedelta(minutes=5)
 class Sweep:
     """Runs beside every worker; several at once do no harm."""
 
-    def __init__(self, client: Client, dispatcher: Dispatcher, rules: Rules, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, client: Client, dispatcher: Dispatcher, rules: Rules, chores: Chores, clock: Callable[[], datetime]
+    ) -> None:
         self._client = client
         self._dispatcher = dispatcher
         self._rules = rules
+        self._chores = chores
         self._clock = clock
         # A journey may have been terminated while no worker ran; later sweeps look at what is new.
         self._seen = clock() - timedelta(days=1)
@@ -83,7 +87,7 @@ class Sweep:
             await self._dispatcher.write(lambda session, asked=asked: self._lose(session, asked))  # type: ignore[misc]
         changed = await self._dispatcher.write(lambda session: _changed(session, now - OVERDUE))
         await self._dispatcher.tell([*(asked for asked in overdue if asked not in lost), *changed])
-        return len(unstarted) + len(overdue) + len(changed)
+        return len(unstarted) + len(overdue) + len(changed) + await self._chores.once()
 
     async def _broken(self, now: datetime) -> list[WakeJourney]:
         """Participants inside whose journey was terminated or failed lately, also in a wait of months."""
@@ -165,4 +169,13 @@ def _changed(session: Session, before: datetime) -> list[Asked]:
     unfinished = select(col(EnrolmentJob.flow)).where(~col(EnrolmentJob.done), col(EnrolmentJob.at) < before)
     behind = and_(col(FlowRow.applied_epoch) < col(FlowRow.epoch), col(FlowRow.changed_at) < before)
     query = select(FlowRow).where(or_(behind, drained(), col(FlowRow.id).in_(unfinished))).limit(MOST)
-    return [FlowChanged(row.id, row.name) for row in session.scalars(query)]
+    unrepeated = (
+        select(EffectRow)
+        .where(col(EffectRow.status) == EffectStatus.PLANNED, col(EffectRow.tries) == 0)
+        .where(col(EffectRow.planned_at) < before)
+        .limit(MOST)
+    )
+    return [
+        *(FlowChanged(row.id, row.name) for row in session.scalars(query)),
+        *(StartRepeat(row.flow, row.key) for row in session.scalars(unrepeated)),
+    ]

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from activities import attention
-from activities.attention import Mark
 from activities.crm.models import Incoming
 from api.engine import EngineDep
+from api.flows import find
 from api.paging import Page, PagingDep
 from api.participants import EffectPublic
 from api.resource import problems
 from flows.model import Id
+from store.chores import Attend, EffectOperation, HeldOperation
 
 router = APIRouter(prefix="/attention", tags=["attention"])
 
@@ -45,7 +46,26 @@ class Settled(Incoming):
     effect: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}/[0-9]{1,9}$")] = Field(
         title="Effect", description="Its key."
     )
-    outcome: Mark = Field(title="Outcome", description="Whether it happened.")
+    outcome: EffectOperation = Field(
+        title="Outcome", description="Whether it happened; or `again`, to have it done once more (SAFE_2)."
+    )
+
+
+class All(Incoming):
+    """Which entries are meant."""
+
+    flow: Id = Field(title="Flow", description="Those of this flow.")
+    step: Id | None = Field(default=None, title="Step", description="Only those of this step.")
+
+
+class AttendedPublic(BaseModel):
+    """What came of it so far."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    done: int
+    refused: int = Field(description="Of those, it cannot be done as things stand; they stay in the list.")
+    more: bool = Field(description="There are more, and they are done in the background.")
 
 
 @router.get("", operation_id="list_attention", summary="What needs attention", responses=problems(422))
@@ -53,9 +73,10 @@ async def list_attention(
     engine: EngineDep,
     paging: PagingDep,
     flow: Annotated[Id | None, Query(description="Only of this flow.")] = None,
+    step: Annotated[Id | None, Query(description="Only of this step.")] = None,
 ) -> Page[AttentionPublic]:
     """Effects of which nobody knows whether they happened, then participants that are held."""
-    found = await engine.db.read(lambda session: attention.entries(session, paging.after, paging.limit + 1, flow))
+    found = await engine.db.read(lambda session: attention.entries(session, paging.after, paging.limit + 1, flow, step))
     return paging.page(found, AttentionPublic.model_validate, lambda entry: entry.place)
 
 
@@ -63,10 +84,27 @@ async def list_attention(
     "",
     operation_id="settle_effect",
     summary="Say whether an unknown effect happened",
-    responses=problems(404, 413, 415, 422),
+    responses=problems(404, 409, 413, 415, 422),
 )
 async def settle(engine: EngineDep, body: Settled) -> EffectPublic:
-    """It leaves the list; nothing is done again."""
-    at = engine.clock()
-    row = await engine.dispatcher.write(lambda session: attention.mark(session, body.effect, body.outcome, at))
+    """It leaves the list. `again` answers the entry of the repetition: for a message the next visit's."""
+    at, desk = engine.clock(), engine.core.attention
+    row = await engine.dispatcher.write(lambda session: desk.settle(session, body.effect, body.outcome, at))
     return EffectPublic.model_validate(row)
+
+
+@router.post(
+    "/{operation}",
+    operation_id="attend_all",
+    summary="Do the same about all entries of a flow or step",
+    description="retry, skip and remove are for what is held; done, not_done and again for unknown effects.",
+    status_code=202,
+    responses=problems(404, 413, 415, 422),
+)
+async def attend_all(
+    engine: EngineDep, operation: HeldOperation | EffectOperation, body: All
+) -> AttendedPublic:
+    """The first hundred at once, the rest in the background."""
+    await engine.db.read(lambda session: find(session, body.flow))
+    what = Attend(operation=operation, flow=body.flow, step=body.step)
+    return AttendedPublic.model_validate(await engine.core.chores.attend(what))

@@ -93,12 +93,13 @@ class ParticipantRow(SQLModel, table=True):
 
 
 class EffectStatus(StrEnum):
-    """What is known of an effect (SAFE_1)."""
+    """What is known of an effect (SAFE_1). Repeated: nobody knows, and it was sent again by hand as the next visit."""
 
     PLANNED = "planned"
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    REPEATED = "repeated"
 
 
 class EffectRow(SQLModel, table=True):

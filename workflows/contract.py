@@ -40,6 +40,11 @@ def flow_id(flow: str) -> str:
     return f"flow/{flow}"
 
 
+def repeat_id(effect: str) -> str:
+    """The workflow id of an effect that is done again by hand."""
+    return f"repeat/{effect}"
+
+
 class Perform(BaseModel):
     """Do a step: run the activity named by its kind; `local`: in the worker at hand, nothing outside is asked."""
 
@@ -138,6 +143,19 @@ class UnansweredInput(BaseModel):
     participant: str
     position: int
     failure: str = ""
+
+
+class RepeatInput(BaseModel):
+    """Do an effect again, by its key. `unanswered`: all tries ended without an answer, settle it."""
+
+    effect: str
+    unanswered: bool = False
+
+
+class Repeated(BaseModel):
+    """How the effect stands after it."""
+
+    status: str
 
 
 class Answer(BaseModel):

@@ -12,8 +12,11 @@ from activities.crm.faults import Fault, Missing, Refused, faults
 from activities.crm.models import CompanyIn
 from activities.crm.occur import Occur
 from activities.crm.values import name_key, present
+from store.chores import ChoreRow, TellPeople
 from store.columns import new_id
 from store.people import Associate, Company, Person
+
+PAGE = 100
 
 
 class Companies:
@@ -55,7 +58,7 @@ class Companies:
     def delete(self, session: Session, company: str, at: datetime) -> None:
         """The company goes; its people stay, without a company."""
         row = self.lock(session, company)
-        people = self._people(session, company)
+        people = self._people(session, company, "", None)
         session.delete(row)
         session.flush()
         self._tell(session, people, ["company"], at, ())
@@ -83,9 +86,23 @@ class Companies:
         if changed:
             row.updated_at = at
             session.flush()
-            people = [person for person in self._people(session, row.id) if person != besides]
-            self._tell(session, people, changed, at, cause)
+            what = TellPeople(company=row.id, changed=changed, cause=list(cause))
+            after = self.tell_page(session, what, "", at, besides=besides)
+            if after is not None:
+                session.add(ChoreRow(id=new_id("cho"), what=what.model_dump(), after=after, at=at))
         return changed
+
+    def tell_page(
+        self, session: Session, what: TellPeople, after: str, at: datetime, *, besides: str = ""
+    ) -> str | None:
+        """Tell the company's next people; the last one told, None if that were all.
+
+        A company may have thousands: one transaction for all of them would hold up everyone else.
+        """
+        people = self._people(session, what.company, after, PAGE + 1)
+        page = people[:PAGE]
+        self._tell(session, [person for person in page if person != besides], what.changed, at, what.cause)
+        return page[-1] if len(people) > PAGE else None
 
     def _insert(self, session: Session, id: str, given: CompanyIn, at: datetime) -> Company:
         fields = columns(given)
@@ -95,9 +112,9 @@ class Companies:
         session.flush()
         return row
 
-    def _people(self, session: Session, company: str) -> Sequence[str]:
+    def _people(self, session: Session, company: str, after: str, most: int | None) -> Sequence[str]:
         query = select(col(Person.id)).where(col(Person.company) == company, col(Person.deleted_at).is_(None))
-        return session.scalars(query.order_by(col(Person.id))).all()
+        return session.scalars(query.where(col(Person.id) > after).order_by(col(Person.id)).limit(most)).all()
 
     def _tell(
         self, session: Session, people: Sequence[str], changed: list[str], at: datetime, cause: Sequence[str]

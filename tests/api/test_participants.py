@@ -321,7 +321,7 @@ async def test_SAFE_2_an_unknown_effect_is_settled_by_a_person(still_ferd: Runni
     key = f"{participant}/hello/1"
     await world.db.write(lambda session: session.add(_unknown_effect(flow, participant, key)))
     [entry] = (await still_ferd.get("/attention"))["items"]
-    assert (entry["kind"], entry["effect"], entry["possible"]) == ("unknown", key, ["done", "not_done"])
+    assert (entry["kind"], entry["effect"], entry["possible"]) == ("unknown", key, ["done", "not_done", "again"])
 
     settled = await still_ferd.post("/attention", {"effect": key, "outcome": "done"})
     assert settled["status"] == "done"

@@ -46,7 +46,10 @@ SENDER = {"from": "hello@fjord.example", "reply_to": "same_as_from"}
 
 
 class Inbox:
-    """A mail server that keeps what it gets, in the order of arrival. `answer` may be set to refuse."""
+    """A mail server that keeps what it gets, in the order of arrival.
+
+    `answer` may be set to refuse; empty, it keeps the mail and hangs up without a word.
+    """
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
@@ -57,7 +60,10 @@ class Inbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Called by aiosmtpd."""
         content = envelope.content if isinstance(envelope.content, bytes) else b""
-        if self.answer.startswith("250"):
+        if not self.answer:
+            assert server.transport is not None
+            server.transport.close()
+        if not self.answer or self.answer.startswith("250"):
             self.mails.append(email.message_from_bytes(content, policy=email.policy.default))
         return self.answer
 

@@ -1,0 +1,101 @@
+"""Chores: what concerns so many that one transaction would make others wait, carried on page by page.
+
+The first page is done at once by whoever asks; the sweep does the rest. A page that a crash breaks off is done again,
+which does no harm: what is done no longer needs doing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from activities.attention import Attention, Entry, UnknownEffect, entries
+from activities.crm.companies import Companies
+from activities.dispatcher import Dispatcher
+from activities.participants import OperationRefused
+from activities.standing import UnknownParticipant
+from store.chores import WHAT, Attend, ChoreRow, What
+from store.columns import new_id
+
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """What came of one page: `more` says that the rest is done in the background."""
+
+    done: int = 0
+    refused: int = 0
+    more: bool = False
+
+
+class Chores:
+    """Begins chores and carries them on."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, attention: Attention, companies: Companies, clock: Callable[[], datetime]
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._attention = attention
+        self._companies = companies
+        self._clock = clock
+
+    async def attend(self, what: Attend) -> Attended:
+        """Do it about the first page of the attention list's entries, and see to the rest."""
+        attended, after = await self._attend(what, "")
+        if after is not None:
+            row = ChoreRow(id=new_id("cho"), what=what.model_dump(), after=after, at=self._clock())
+            await self._dispatcher.write(lambda session: session.add(row))
+        return replace(attended, more=after is not None)
+
+    async def once(self) -> int:
+        """Carry on with every chore to its end; answers how many pages that took."""
+        pages = 0
+        while (chore := await self._dispatcher.write(_oldest)) is not None:
+            after = await self._page(WHAT.validate_python(chore.what), chore)
+            await self._dispatcher.write(partial(_carry_on, chore.id, after))
+            pages += 1
+        return pages
+
+    async def _page(self, what: What, chore: ChoreRow) -> str | None:
+        if isinstance(what, Attend):
+            _, after = await self._attend(what, chore.after)
+            return after
+        return await self._dispatcher.write(
+            lambda session: self._companies.tell_page(session, what, chore.after, self._clock())
+        )
+
+    async def _attend(self, what: Attend, after: str) -> tuple[Attended, str | None]:
+        found = await self._dispatcher.write(
+            lambda session: entries(session, after, PAGE + 1, what.flow, what.step, of=what.operation)
+        )
+        outcomes = [await self._act(what, entry) for entry in found[:PAGE]]
+        done = sum(outcomes)
+        last = found[PAGE - 1].place if len(found) > PAGE else None
+        return Attended(done, len(outcomes) - done), last
+
+    async def _act(self, what: Attend, entry: Entry) -> bool:
+        try:
+            await self._dispatcher.write(
+                lambda session: self._attention.act(session, entry, what.operation, self._clock())
+            )
+        except (OperationRefused, UnknownParticipant, UnknownEffect):  # somebody was faster, or it may not be
+            return False
+        return True
+
+
+def _oldest(session: Session) -> ChoreRow | None:
+    return session.scalar(select(ChoreRow).order_by(col(ChoreRow.at), col(ChoreRow.id)).limit(1))
+
+
+def _carry_on(id: str, after: str | None, session: Session) -> None:
+    chore = session.get(ChoreRow, id, with_for_update=True)
+    if chore is None:
+        return
+    if after is None:
+        session.delete(chore)
+    else:
+        chore.after = after

@@ -1,0 +1,190 @@
+"""An effect that nobody knows of is done again because a person asks for it (SAFE_2).
+
+A message goes out under the next visit's key, so that it is a message of its own; what has a provider's key is handed
+over under the same one. The journey has gone on long ago, or ended: a workflow of its own carries the repetition, and
+nothing about the participant moves. It passes the same gate: nobody is written to whom the rules forbid to write to.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlmodel import Session, col
+
+from activities import eligibility, ledger
+from activities.dispatcher import StartRepeat, ask
+from activities.participants import OperationRefused, possible, status_of
+from activities.standing import Standing
+from activities.steps import Begun, Steps, repeats
+from flows.outcome import Status
+from flows.planning import Line
+from flows.ports import Done, Email, NotDone, Silence, Sms
+from flows.steps.base import Action, Do, Fail, GoOn, Leave, Message
+from store.columns import new_id
+from store.flows import FlowStatus
+from store.journeys import AddressClaim, EffectRow, EffectStatus, MessageRow
+from workflows.contract import Repeated
+
+# In which a person may have effects repeated: while paused or off none may begin, and who was cancelled has none.
+_REPEATS_IN = (FlowStatus.RUNNING, FlowStatus.CLOSED, FlowStatus.FINISHED)
+
+
+class Repeats:
+    """Asks for repetitions, and carries them out in two transactions with the world between them, as steps are."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._rules = steps.rules
+
+    def ask(self, session: Session, effect: str, now: datetime) -> EffectRow:
+        """Have an unknown effect done again; answers the entry to watch. Raises OperationRefused if it may not be."""
+        before = session.get_one(EffectRow, effect)
+        here = Standing.lock(session, before.participant, now, self._rules)
+        before = session.get_one(EffectRow, effect, with_for_update=True)
+        step, why = self._may(here, before)
+        if step is not None and repeats(step) and before.step == here.row.step and before.step not in here.row.passed:
+            why = "its journey is trying it again"
+        if why or step is None:
+            raise OperationRefused(
+                here.row.id, f"The effect is not repeated: {why}.", "Mend that, or mark it done or not done.",
+                possible(here.row, here.flow),
+            )  # fmt: skip
+        again = before
+        if repeats(step):
+            again.status, again.settled_at = EffectStatus.PLANNED, None
+        else:
+            before.status = EffectStatus.REPEATED
+            again = EffectRow(
+                **before.model_dump(include={"participant", "flow", "step", "kind", "channel"}),
+                key=ledger.key_of(before.participant, before.step, ledger.visit_of(effect) + 1),
+                status=EffectStatus.PLANNED,
+                planned_at=now,
+            )
+            session.add(again)
+        again.planned_at, again.tries = now, 0
+        here.tell(Line(before.step, before.kind, "repeated", "sent again by hand"), effect=again.key)
+        ask(session, StartRepeat(before.flow, again.key))
+        return again
+
+    def enter(self, session: Session, effect: str, now: datetime, *, mine: bool = False) -> Begun | None:
+        """Pass the gate; None: there is nothing to do (any more), and the record says why."""
+        row = session.get(EffectRow, effect)
+        if row is None:  # removed with its participant
+            return None
+        here = Standing.lock(session, row.participant, now, self._rules)
+        row = session.get_one(EffectRow, effect, with_for_update=True)
+        if row.status not in (EffectStatus.PLANNED, EffectStatus.FAILED):
+            return None
+        step, why = self._may(here, row)
+        if step is None or why:
+            self._not_done(here, row, why)
+            return None
+        if row.tries and not mine and row.status is EffectStatus.PLANNED and not repeats(step):
+            self._unknown(here, row, "no answer: the worker was lost while it acted")
+            return None
+        facts = here.facts_for(_message_id(session, effect) if isinstance(step, Message) else "")
+        move = step.enter(here.outline.flow, facts)
+        if not isinstance(move, Do):
+            self._not_done(here, row, move.text if isinstance(move, Fail | GoOn | Leave) else "the step waits")
+            return None
+        row.status, row.settled_at = EffectStatus.PLANNED, None
+        row.tries += 0 if mine else 1
+        if isinstance(move.request, Email | Sms):
+            self._steps.keep(here, step, move.request, effect)
+        return Begun(effect, step.id, move.request, move.text)
+
+    def settle(
+        self, session: Session, begun: Begun, outcome: Done | NotDone | Silence, now: datetime, *, last_try: bool
+    ) -> bool:
+        """Write down how it went; False: it is worth another try at once."""
+        row = session.get(EffectRow, begun.key)
+        if row is None:
+            return True
+        here = Standing.lock(session, row.participant, now, self._rules)
+        row = session.get_one(EffectRow, begun.key, with_for_update=True)
+        step = here.outline.step.get(begun.step)
+        if isinstance(outcome, Done):
+            ledger.settle(row, EffectStatus.DONE, now, provider_id=outcome.provider_id)
+            self._message(session, row, headers=dict(outcome.data))
+            here.tell(Line(row.step, row.kind, "done", begun.text))
+            self._give_back(here)
+            return True
+        retryable = isinstance(step, Action) and (
+            repeats(step) if isinstance(outcome, Silence) else outcome.retryable
+        )
+        if retryable and not last_try:
+            ledger.settle(row, EffectStatus.FAILED, now, error=outcome.text)
+            return False
+        if isinstance(outcome, Silence):
+            self._unknown(here, row, outcome.text)
+        else:
+            self._not_done(here, row, outcome.text)
+        return True
+
+    def unanswered(self, session: Session, effect: str, now: datetime) -> None:
+        """All tries ended without an answer: whether it happened is unknown again."""
+        row = session.get(EffectRow, effect)
+        if row is None:
+            return
+        here = Standing.lock(session, row.participant, now, self._rules)
+        row = session.get_one(EffectRow, effect, with_for_update=True)
+        if row.status is EffectStatus.PLANNED:
+            if row.tries:
+                self._unknown(here, row, "no answer")
+            else:
+                self._not_done(here, row, "no worker answered")
+
+    def state(self, session: Session, effect: str) -> Repeated:
+        """How it stands, for the workflow's result."""
+        row = session.get(EffectRow, effect)
+        return Repeated(status=row.status.value if row is not None else "removed")
+
+    def _may(self, here: Standing, effect: EffectRow) -> tuple[Action | None, str]:
+        """The step, or why it may not act for this participant now (PART_1, PART_2, LIFE_3, LIFE_15)."""
+        flow, row = here.flow, here.row
+        step = here.outline.step.get(effect.step)
+        if status_of(row, flow) is Status.CANCELLED:
+            return None, "the participation was cancelled"
+        if flow.status not in _REPEATS_IN:
+            return None, f"the flow is {flow.status.value}"
+        if not isinstance(step, Action) or step.kind != effect.kind:
+            return None, "its step is no longer in the flow"
+        if (out := here.unfit()) is not None:
+            return step, out.text
+        if isinstance(step, Message):
+            person = here.facts().person
+            barred = eligibility.check(here.session, self._rules.crm, row, here.outline.flow, step, person)
+            return step, barred.text if barred is not None else ""
+        return step, ""
+
+    def _unknown(self, here: Standing, row: EffectRow, error: str) -> None:
+        ledger.settle(row, EffectStatus.UNKNOWN, here.now, error=error)
+        self._message(here.session, row)
+        here.tell(Line(row.step, row.kind, "unknown", "nobody knows whether it happened; left to a person"))
+        self._give_back(here)
+
+    def _not_done(self, here: Standing, row: EffectRow, error: str) -> None:
+        """It did not happen this time; of the time before still nobody knows, and a person has to look."""
+        ledger.settle(row, EffectStatus.FAILED, here.now, error=error)
+        self._message(here.session, row)
+        before = row
+        if (visit := ledger.visit_of(row.key)) > ledger.VISIT:
+            before = here.session.get_one(EffectRow, ledger.key_of(row.participant, row.step, visit - 1))
+        before.status = EffectStatus.UNKNOWN
+        here.tell(Line(row.step, row.kind, "failed", "could not be sent again; left to a person"))
+        self._give_back(here)
+
+    def _message(self, session: Session, effect: EffectRow, headers: dict[str, str] | None = None) -> None:
+        message = session.scalar(select(MessageRow).where(col(MessageRow.effect) == effect.key))
+        if message is not None:
+            message.state, message.headers = effect.status, headers or message.headers
+
+    def _give_back(self, here: Standing) -> None:
+        """Who has left claims no address."""
+        if not here.row.status.inside:
+            here.session.execute(delete(AddressClaim).where(col(AddressClaim.participant) == here.row.id))
+
+
+def _message_id(session: Session, effect: str) -> str:
+    known = session.scalar(select(col(MessageRow.id)).where(col(MessageRow.effect) == effect))
+    return known or new_id("msg")
+

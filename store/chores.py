@@ -1,0 +1,46 @@
+"""Work that is too long for one transaction: done page by page beside the worker, from where it stood."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, TypeAdapter
+from sqlmodel import Field as Column
+from sqlmodel import SQLModel
+
+from store.columns import Json, Moment
+
+HeldOperation = Literal["retry", "skip", "remove"]
+EffectOperation = Literal["done", "not_done", "again"]
+
+
+class Attend(BaseModel):
+    """Do the same about every entry of a flow, or of one of its steps, in the attention list (SAFE_2, SAFE_3)."""
+
+    type: Literal["attend"] = "attend"
+    operation: HeldOperation | EffectOperation
+    flow: str
+    step: str | None = None
+
+
+class TellPeople(BaseModel):
+    """Tell a company's people what has changed about it: conditions on the company may have come to hold."""
+
+    type: Literal["tell_people"] = "tell_people"
+    company: str
+    changed: list[str]
+    cause: list[str]
+
+
+What = Annotated[Attend | TellPeople, Field(discriminator="type")]
+WHAT: TypeAdapter[What] = TypeAdapter(What)
+
+
+class ChoreRow(SQLModel, table=True):
+    """One chore: `what`, and `after` which it goes on. Gone when done."""
+
+    __tablename__ = "chore"
+
+    id: str = Column(primary_key=True)
+    what: dict[str, Any] = Column(sa_type=Json)
+    after: str = ""
+    at: datetime = Column(sa_type=Moment, index=True)
