@@ -4,6 +4,8 @@ Page by page, each participant in a transaction of its own; killed half way it s
 longer needs doing. A new command ends the work on the old one at the next page.
 """
 
+import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,15 +16,15 @@ from sqlmodel import Session, col
 
 from activities.dispatcher import Asked, Dispatcher, StartJourney, WakeJourney
 from activities.edited import to_wake
-from activities.enrolment import Enrolled, Enrolment, Proposal
+from activities.jobs import EnrolmentJobs, Overtaken
 from activities.standing import Rules, Standing, UnknownParticipant
 from flows.outcome import Status
-from store.flows import GOES_ON, TAKES_PEOPLE, FlowRow, FlowStatus
-from store.journeys import EnrolmentJob, ParticipantRow
-from store.people import SelectionMember
+from store.flows import GOES_ON, FlowRow, FlowStatus
+from store.journeys import ParticipantRow
 from workflows.contract import FlowState
 
 PAGE = 200
+_PAGES_AHEAD = 1  # written while the journeys of an earlier one are being started
 # Nothing is left to do for these once everyone is out; a later command starts the flow's workflow again.
 OVER = (FlowStatus.ENDED, FlowStatus.STOPPED, FlowStatus.FINISHED)
 
@@ -44,10 +46,10 @@ class _Page:
 class Background:
     """The background work of flows."""
 
-    def __init__(self, dispatcher: Dispatcher, rules: Rules, enrolment: Enrolment, clock: Clock) -> None:
+    def __init__(self, dispatcher: Dispatcher, rules: Rules, jobs: EnrolmentJobs, clock: Clock) -> None:
         self._dispatcher = dispatcher
         self._rules = rules
-        self._enrolment = enrolment
+        self._jobs = jobs
         self._clock = clock
 
     async def settle(self, flow: str, progress: Callable[[str], None]) -> FlowState:
@@ -58,7 +60,7 @@ class Background:
             await self._release_edited(flow, generation, progress)
             await self._release_held(flow, generation, progress)
             await self._admit_queued(flow, generation, progress)
-        await self._enrol(flow, progress)
+        await self._enrol(flow, epoch, progress)
         return await self._dispatcher.write(lambda session: self._applied(session, flow, epoch))
 
     def _applied(self, session: Session, flow: str, epoch: int) -> FlowState:
@@ -145,40 +147,25 @@ class Background:
         here.admit()
         return [StartJourney(row.flow, row.id, row.person, here.plan, here.flow.name)]
 
-    async def _enrol(self, flow: str, progress: Callable[[str], None]) -> None:
-        while True:
-            left = await self._dispatcher.write(lambda session: self._enrol_page(session, flow))
-            if left is None:
-                return
-            progress(left)
-
-    def _enrol_page(self, session: Session, flow: str) -> str | None:
-        """Propose the next people of the oldest unfinished job; None if there is nothing more to do now."""
-        job = session.scalar(
-            select(EnrolmentJob)
-            .where(col(EnrolmentJob.flow) == flow, ~col(EnrolmentJob.done))
-            .order_by(col(EnrolmentJob.at), col(EnrolmentJob.id))
-            .limit(1)
-            .with_for_update()
-        )
-        if job is None or session.get_one(FlowRow, flow).status not in TAKES_PEOPLE:
-            return None
-        people = session.scalars(
-            select(col(SelectionMember.person))
-            .where(col(SelectionMember.selection) == job.selection, col(SelectionMember.person) > job.after)
-            .order_by(col(SelectionMember.person))
-            .limit(PAGE)
-        ).all()
-        now = self._clock()
-        for person in people:
-            answer = self._enrolment.propose(session, Proposal(flow, person, "selection", again=job.again), now)
-            if isinstance(answer, Enrolled):
-                job.enrolled += 1
-            else:
-                job.refused += 1
-        job.done = len(people) < PAGE
-        job.after = people[-1] if people else job.after
-        return f"enrolled {job.enrolled}, refused {job.refused}"
+    async def _enrol(self, flow: str, epoch: int, progress: Callable[[str], None]) -> None:
+        """Carry on what was proposed in bulk (TRIG_11); while a page's journeys are started the next is written."""
+        starting: deque[asyncio.Task[list[Asked]]] = deque()
+        try:
+            while True:
+                try:
+                    left, asked = await self._dispatcher.commit(
+                        lambda session: self._jobs.page(session, flow, epoch, self._clock())
+                    )
+                except Overtaken:
+                    return  # whoever overtook carries on
+                if left is None:
+                    return
+                progress(left)
+                starting.append(asyncio.create_task(self._dispatcher.tell(asked)))
+                if len(starting) > _PAGES_AHEAD:
+                    await starting.popleft()
+        finally:
+            await asyncio.gather(*starting)
 
     async def _pages(self, query: Query) -> AsyncIterator[_Page]:
         after = 0

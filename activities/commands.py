@@ -21,8 +21,8 @@ from flows.checks import problems
 from flows.outcome import Reason
 from flows.problems import Problem
 from store.database import lock_flow
+from store.enrolments import EnrolmentJob
 from store.flows import FlowRow, FlowStatus, FlowTrigger
-from store.journeys import EnrolmentJob
 from workflows.contract import Command
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlmodel import Session
 from temporalio.client import Client
 
 from activities.attention import Attention
@@ -16,12 +17,13 @@ from activities.dispatcher import Dispatcher
 from activities.enrolment import Enrolment
 from activities.events import Events
 from activities.flow import FlowActivities
-from activities.handover import HandOvers
+from activities.handover import HandOvers, leave_for
+from activities.jobs import EnrolmentJobs
 from activities.journey import JourneyActivities
 from activities.participants import Participants
 from activities.repeating import RepeatActivities
 from activities.repeats import Repeats
-from activities.standing import Rules
+from activities.standing import Rules, Standing
 from activities.steps import Steps
 from activities.sweep import Sweep
 from flows.ports import Port
@@ -44,6 +46,7 @@ class Core:
     crm: EmbeddedCrm
     enrolment: Enrolment
     events: Events
+    jobs: EnrolmentJobs
     rules: Rules
     steps: Steps
     attention: Attention
@@ -63,8 +66,13 @@ class Core:
             events.occur(*given, **told)
 
         crm = EmbeddedCrm(occur)
-        enrolment = Enrolment(definitions, crm)
+
+        def leave(session: Session, participant: str, to: str, at: datetime) -> None:  # as above, with the rules below
+            leave_for(Standing.lock(session, participant, at, rules), to)
+
+        enrolment = Enrolment(definitions, crm, leave)
         events = Events(definitions, crm, enrolment)
+        jobs = EnrolmentJobs(definitions, crm, enrolment)
         rules = Rules(definitions, crm, HandOvers(enrolment, crm).hand_over)
         steps = Steps(rules, dict.fromkeys(crm.performs, crm))
         attention = Attention(Participants(rules), Repeats(steps))
@@ -76,11 +84,12 @@ class Core:
             crm=crm,
             enrolment=enrolment,
             events=events,
+            jobs=jobs,
             rules=rules,
             steps=steps,
             attention=attention,
             chores=chores,
-            background=Background(dispatcher, rules, enrolment, clock),
+            background=Background(dispatcher, rules, jobs, clock),
             sweep=Sweep(client, dispatcher, rules, chores, clock),
         )
 

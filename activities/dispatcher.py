@@ -105,14 +105,18 @@ class Dispatcher:
 
     async def write(self, work: Callable[[Session], T]) -> T:
         """Run `work` as one transaction, then tell Temporal; a Temporal that cannot be reached is no failure."""
+        answer, asked = await self.commit(work)
+        if asked:
+            await self.tell(asked)
+        return answer
+
+    async def commit(self, work: Callable[[Session], T]) -> tuple[T, list[Asked]]:
+        """Run `work` as one transaction; answers also what Temporal still has to be told."""
 
         def run(session: Session) -> tuple[T, list[Asked]]:
             return work(session), session.info.get("asked", [])
 
-        answer, asked = await self._db.write(run)
-        if asked:
-            await self.tell(asked)
-        return answer
+        return await self._db.write(run)
 
     async def tell(self, asked: Sequence[Asked], *, in_order: bool = False) -> list[Asked]:
         """Tell Temporal all of it, `in_order` one after another; answers what Temporal has heard."""

@@ -6,7 +6,7 @@ from the store, so that the order in which things are processed never matters.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from activities.dispatcher import WakeJourney, ask
 from activities.enrolment import Enrolled, Enrolment, Proposal
 from activities.records import happening
 from flows.definition import Flow
-from flows.events import sets_off
+from flows.events import of_same_key
 from flows.outcome import Status
 from flows.planning import Outline
 from flows.success import event_meets, state_meets
@@ -128,7 +128,7 @@ class Events:
     ) -> bool:
         if flow.success is None or participant.success_at is not None:
             return False
-        if row.at < participant.enrolled_at:
+        if row.at < participant.enrolled_at or not _same_key(participant, flow, row):
             return False
         proposal = Proposal(participant.flow, participant.person, "")
         facts = self._enrolment.facts(session, proposal, now, enrolled_at=participant.enrolled_at)
@@ -143,7 +143,7 @@ class Events:
 
     def _concerns(self, participant: ParticipantRow, outline: Outline, row: EventRow) -> bool:
         """Whether its gate could answer otherwise than before: better woken once too often than not."""
-        if row.type in participant.awaits:
+        if row.type in participant.awaits and _same_key(participant, outline.flow, row):
             return True
         enrolment = outline.flow.enrolment
         if row.type == "added_to_selection" and enrolment.exclude == row.data.get("selection"):
@@ -174,16 +174,14 @@ class Events:
 
     def _propose(self, session: Session, flow: FlowRow, row: EventRow, now: datetime) -> None:
         outline = self._definitions.current(session, flow)
-        proposal = Proposal(flow.id, row.person, "trigger", cause=tuple(row.cause), event=row.data)
-        facts = self._enrolment.facts(session, proposal, now)
-        set_off = [
-            trigger
-            for trigger in outline.flow.enrolment.triggers
-            if sets_off(trigger, row.type, row.data, facts, outline.flow.zone)
-        ]
-        if set_off:
-            again = any(trigger.again for trigger in set_off)
-            answer = self._enrolment.propose(session, replace(proposal, again=again), now)
+        given = Proposal(flow.id, row.person, "trigger", cause=tuple(row.cause), event=row.data, type=row.type)
+        proposal = self._enrolment.triggered(session, given, outline, now)
+        if proposal is not None:
+            answer = self._enrolment.propose(session, proposal, now)
             if isinstance(answer, Enrolled):
                 # What brought somebody in is not what a wait inside waits for, even if it happened at that very moment.
                 session.add(EventUse(participant=answer.participant, event=row.id, step=""))
+
+
+def _same_key(participant: ParticipantRow, flow: Flow, row: EventRow) -> bool:
+    return of_same_key(flow.enrolment.key, participant.key, row.type, row.data)

@@ -1,11 +1,13 @@
 """Where someone who leaves a flow goes next: another flow, a selection (STEP_16, STEP_17)."""
 
 from activities.crm.embedded import EmbeddedCrm
+from activities.dispatcher import WakeJourney, ask
 from activities.enrolment import Enrolled, Enrolment, Proposal
 from activities.standing import Standing
-from flows.outcome import HandOver
+from flows.outcome import HandOver, Reason, Status
 from flows.planning import Line
 from flows.ports import ChangeMembership
+from flows.steps.base import Leave
 
 
 class HandOvers:
@@ -27,3 +29,14 @@ class HandOvers:
             answer = self._enrolment.propose(here.session, proposal, here.now)
             taken = "enrolled" if isinstance(answer, Enrolled) else f"refused: {answer.value.replace('_', ' ')}"
             here.tell(Line(row.step, "", "handed_over", f"proposed to the flow {to.add_to_flow}: {taken}"))
+
+
+def leave_for(here: Standing, flow: str) -> None:
+    """Drop out of this flow, because the person has come into another one that says so (TRIG_6)."""
+    row, started = here.row, here.row.status is Status.ACTIVE
+    if not row.status.inside:
+        return
+    here.leave(Leave(Reason.LEFT_FOR_OTHER, f"enrolled in {flow}"))
+    if started:
+        row.wake = here.now
+        ask(here.session, WakeJourney(row.flow, row.id))

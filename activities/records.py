@@ -1,27 +1,31 @@
 """The store behind `flows.facts.Records`: what a step looks up about one participant."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import exists, select
 from sqlmodel import Session, col
 
 from activities.crm.embedded import EmbeddedCrm
+from flows.events import of_same_key
 from flows.facts import Content, Happening
+from flows.outcome import Status
 from store.journeys import EffectStatus, EventRow, EventUse, MessageRow, ParticipantRow
 from store.library import ContentRow, LinkRow
 
 # A wait looks at this many events of a person at the most: the earliest ones decide.
 _MOST = 200
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class StoreRecords:
-    """Looks up in one transaction, for one participant."""
+    """Looks up in one transaction, for one participant. `key` is the field that the flow is keyed by (TRIG_13)."""
 
-    def __init__(self, session: Session, row: ParticipantRow, crm: EmbeddedCrm) -> None:
+    def __init__(self, session: Session, row: ParticipantRow, crm: EmbeddedCrm, key: str | None = None) -> None:
         self._session = session
         self._row = row
         self._crm = crm
+        self._key = key
 
     def member_of(self, group: str) -> bool:
         """Whether the person is in the selection or project."""
@@ -65,7 +69,11 @@ class StoreRecords:
                 col(EventUse.participant) == self._row.id, col(EventUse.event) == col(EventRow.id)
             )
             query = query.where(~used)
-        return [happening(row) for row in self._session.scalars(query)]
+        return [
+            happening(row)
+            for row in self._session.scalars(query)
+            if of_same_key(self._key, self._row.key, row.type, row.data)
+        ]
 
     def last_sent(self, link: str | None, content: str | None = None) -> datetime | None:
         """When this journey last sent a mail with this link and content (None: with any)."""
@@ -85,6 +93,31 @@ class StoreRecords:
     def last_acted(self) -> datetime:
         """When the latest step that did something began."""
         return self._row.acted_at or self._row.enrolled_at
+
+
+class PageRecords(StoreRecords):
+    """For someone who is no participant (yet). `members` are all memberships, (person, group), of these `groups`."""
+
+    def __init__(
+        self,
+        session: Session,
+        person: str,
+        crm: EmbeddedCrm,
+        members: Collection[tuple[str, str]] = (),
+        groups: Collection[str] = (),
+    ) -> None:
+        nobody = ParticipantRow(
+            id="", flow="", person=person, generation=0, version=0, status=Status.QUEUED, since=_NEVER,
+            enrolled_at=_NEVER, plan={},
+        )  # fmt: skip
+        super().__init__(session, nobody, crm)
+        self._members, self._groups = members, groups
+
+    def member_of(self, group: str) -> bool:
+        """Whether the person is in the selection or project."""
+        if group in self._groups:
+            return (self._row.person, group) in self._members
+        return super().member_of(group)
 
 
 def happening(row: EventRow) -> Happening:

@@ -95,7 +95,7 @@ class Standing:
             company=people.company,
             owner=people.owner,
             service_owner=people.service_owner,
-            records=StoreRecords(self.session, row, self.rules.crm),
+            records=StoreRecords(self.session, row, self.rules.crm, self.outline.flow.enrolment.key),
             event=row.event,
             form=row.event.get("fields") or {},
             values=row.kept,

@@ -27,7 +27,7 @@ class Statistics:
     """A flow in numbers, over all its generations.
 
     `enrolled` is the sum of all statuses. `success_rate` is the share of the enrolled who finished with success, None
-    while nobody is enrolled. `dropped_out` is by reason.
+    while nobody is enrolled. `dropped_out` is by reason, and so is `refused`: proposals that were not taken.
     """
 
     enrolled: int
@@ -38,6 +38,7 @@ class Statistics:
     success_rate: float | None
     cancelled: int
     dropped_out: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
     steps: tuple[StepCount, ...] = ()
 
 
@@ -46,6 +47,7 @@ def statistics(session: Session, flow: FlowRow, outline: Outline) -> Statistics:
     enrolled = 0
     statuses: Counter[Status] = Counter()
     reasons: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
     waiting: Counter[str] = Counter()
     passed: Counter[str] = Counter()
     for (generation, measure, name), number in counted(session, flow.id).items():
@@ -56,6 +58,8 @@ def statistics(session: Session, flow: FlowRow, outline: Outline) -> Statistics:
             statuses[Status.CANCELLED if status.inside and generation < flow.generation else status] += number
         elif measure == "reason":
             reasons[name] += number
+        elif measure == "refused":
+            refused[name] += number
         elif measure == "waiting" and generation == flow.generation:
             waiting[name] += number
         elif measure == "passed":
@@ -82,5 +86,6 @@ def statistics(session: Session, flow: FlowRow, outline: Outline) -> Statistics:
             for reason, number in sorted(reasons.items())
             if number and Reason(reason).status is Status.DROPPED_OUT
         },
+        refused=dict(sorted(refused.items())),
         steps=tuple(steps),
     )

@@ -22,8 +22,9 @@ from activities.draining import drained
 from activities.standing import Rules, Standing, UnknownParticipant
 from flows.outcome import Status
 from flows.planning import Line
-from store.flows import FlowRow
-from store.journeys import EffectRow, EffectStatus, EnrolmentJob, ParticipantRow
+from store.enrolments import EnrolmentJob
+from store.flows import TAKES_PEOPLE, FlowRow
+from store.journeys import EffectRow, EffectStatus, ParticipantRow
 from workflows.contract import journey_id
 
 log = structlog.get_logger(__name__)
@@ -166,9 +167,12 @@ def _inside(participants: list[str], session: Session) -> list[WakeJourney]:
 
 
 def _changed(session: Session, before: datetime) -> list[Asked]:
-    unfinished = select(col(EnrolmentJob.flow)).where(~col(EnrolmentJob.done), col(EnrolmentJob.at) < before)
+    unfinished = select(col(EnrolmentJob.flow)).where(
+        ~col(EnrolmentJob.done), col(EnrolmentJob.ready), col(EnrolmentJob.at) < before
+    )
+    enrols = and_(col(FlowRow.id).in_(unfinished), col(FlowRow.status).in_(TAKES_PEOPLE))
     behind = and_(col(FlowRow.applied_epoch) < col(FlowRow.epoch), col(FlowRow.changed_at) < before)
-    query = select(FlowRow).where(or_(behind, drained(), col(FlowRow.id).in_(unfinished))).limit(MOST)
+    query = select(FlowRow).where(or_(behind, drained(), enrols)).limit(MOST)
     unrepeated = (
         select(EffectRow)
         .where(col(EffectRow.status) == EffectStatus.PLANNED, col(EffectRow.tries) == 0)

@@ -11,7 +11,7 @@ from store.flows import Tally
 
 SHARDS = 8
 
-Measure = Literal["enrolled", "status", "reason", "waiting", "passed", "success"]
+Measure = Literal["enrolled", "status", "reason", "waiting", "passed", "success", "refused"]
 Changes = Mapping[tuple[Measure, str], int]
 
 

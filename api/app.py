@@ -14,6 +14,8 @@ from api import (
     commands,
     companies,
     endpoints,
+    enrolment_jobs,
+    enrolment_lists,
     enrolments,
     errors,
     events,
@@ -55,6 +57,8 @@ GUARDED: Sequence[APIRouter] = (
     versions.router,
     commands.router,
     enrolments.router,
+    enrolment_jobs.router,
+    enrolment_lists.router,
     participants.in_flow,
     participants.router,
     events.router,
@@ -69,6 +73,7 @@ LARGER_BODIES: Mapping[str, int] = {
     # The form around the file takes a little more.
     f"{PREFIX}/files": LARGEST_FILE + 64 * 1024,
     f"{PREFIX}/people/import": imports.LARGEST_CSV,
+    f"{PREFIX}/flows/*/enrolments": imports.LARGEST_CSV,
 }
 
 

@@ -19,8 +19,8 @@ SECURITY_SCHEMES = {
 class Door:
     """ASGI middleware: every path under /v1 but the API's description asks for a key; bodies have a largest size.
 
-    `larger` gives paths of which those at and below take more than `body_limit` bytes. The key is checked before any of
-    the body is read.
+    `larger` gives paths, `*` standing for any one part, of which those at and below take more than `body_limit` bytes.
+    The key is checked before any of the body is read.
     """
 
     def __init__(
@@ -89,7 +89,8 @@ def _too_large(limit: int) -> TooLarge:
 
 
 def _under(path: str, prefix: str) -> bool:
-    return path == prefix or path.startswith(prefix + "/")
+    parts, wanted = path.split("/"), prefix.split("/")
+    return len(parts) >= len(wanted) and all(want in ("*", part) for want, part in zip(wanted, parts, strict=False))
 
 
 def _digest(key: str) -> bytes:

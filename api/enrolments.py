@@ -1,31 +1,27 @@
 """Enrolling people by the API: one, many, or a whole selection (TRIG_11)."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy import func, select
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field, model_validator
+from sqlalchemy import select
 from sqlmodel import Session, col
 
 from activities.crm.models import Incoming
 from activities.crm.values import wrong
-from activities.dispatcher import FlowChanged, ask
 from activities.enrolment import Enrolled, Proposal
-from activities.lifecycle import allowed
 from api.engine import Engine, EngineDep
-from api.errors import NotAllowed, NotFound, ProblemDetail, Unprocessable
+from api.enrolment_jobs import JobPublic, job_of, taking_people
+from api.errors import ProblemDetail, Unprocessable
 from api.flows import find
 from api.idempotency import Idempotency, IdempotencyDep
 from api.resource import PREFIX, PathId, problems
 from flows.model import Id
 from flows.outcome import Refusal
-from store.columns import new_id
-from store.flows import TAKES_PEOPLE
-from store.journeys import EnrolmentJob
-from store.people import Person, Selection, SelectionMember
+from store.enrolments import Source
+from store.people import Person, Selection
 
 MOST = 1_000
 CHUNK = 50  # people in a transaction
@@ -59,22 +55,6 @@ class Proposed(BaseModel):
     reason: Refusal | None = Field(default=None, description="Why refused.")
 
 
-class JobPublic(BaseModel):
-    """The enrolment of a selection and how far it is. Someone refused is counted, and the rest go on."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: str
-    flow: str
-    selection: str
-    again: bool
-    enrolled: int
-    refused: int
-    total: int = Field(description="Members of the selection now.")
-    done: bool
-    at: datetime
-
-
 class EnrolmentAnswer(BaseModel):
     """`items` in the order of the request; for a selection, the `job` that enrols its members."""
 
@@ -105,22 +85,6 @@ async def enrol(
         chunk = people[first : first + CHUNK]
         items += await engine.dispatcher.write(partial(_enrol, engine, idempotency, flow, chunk, first, body.again))
     return {"items": items}
-
-
-@router.get(
-    "/{flow}/enrolments/{job}",
-    operation_id="get_enrolment",
-    summary="How far the enrolment of a selection is",
-    responses=problems(404, 422),
-)
-async def get_job(engine: EngineDep, flow: PathId, job: Annotated[Id, Path()]) -> JobPublic:
-    def look(session: Session) -> JobPublic:
-        row = session.get(EnrolmentJob, job)
-        if row is None or row.flow != flow:
-            raise NotFound(f"The flow {flow} has no enrolment {job}.", "Check the id in the answer that began it.")
-        return _job(session, row)
-
-    return await engine.db.read(look)
 
 
 def _enrol(
@@ -158,30 +122,14 @@ def _proposed(person: str, answer: Enrolled | Refusal) -> Proposed:
 
 def _begin(engine: Engine, idempotency: Idempotency, flow: str, body: EnrolmentIn, session: Session) -> Any:
     """Have the background enrol the members of a selection."""
-    at = engine.clock()
+    at, selection = engine.clock(), body.selection or ""
 
     def make() -> EnrolmentAnswer:
-        row = find(session, flow)
-        if row.status not in TAKES_PEOPLE:
-            raise NotAllowed(
-                f"The flow {flow} is {row.status.value}: nobody can be enrolled.",
-                "Run it first.",
-                flow_status=row.status.value,
-                allowed=allowed(row.status),
-            )
-        selection = body.selection or ""
+        row = taking_people(session, flow)
         if session.get(Selection, selection) is None:
             what, remedy = f"There is no selection {selection}.", "GET /v1/selections lists them."
             raise Unprocessable(what, remedy, problems=[ProblemDetail(pointer="/selection", what=what, remedy=remedy)])
-        job = EnrolmentJob(id=new_id("job"), flow=flow, selection=selection, again=body.again, at=at)
-        session.add(job)
-        session.flush()
-        ask(session, FlowChanged(flow, row.name))
-        return EnrolmentAnswer(job=_job(session, job))
+        job = engine.core.jobs.begin(session, row, Source.SELECTION, at, selection=selection, again=body.again)
+        return EnrolmentAnswer(job=job_of(session, job))
 
     return idempotency.once(session, body.model_dump_json(), at, make, 202)
-
-
-def _job(session: Session, row: EnrolmentJob) -> JobPublic:
-    members = select(func.count()).where(col(SelectionMember.selection) == row.selection)
-    return JobPublic(**row.model_dump(), total=session.connection().scalar(members) or 0)

@@ -81,6 +81,7 @@ class FlowStatistics(BaseModel):
     success_rate: float | None = Field(description="Finished with success among the enrolled; null: nobody enrolled.")
     dropped_out: dict[str, int] = Field(description="By reason.")
     cancelled: int
+    refused: dict[str, int] = Field(description="Proposals that were not taken, by reason.")
     steps: list[StepCounts]
 
 

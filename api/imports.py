@@ -19,14 +19,16 @@ from api.services import Services, ServicesDep
 LARGEST_CSV = 256 * 1024 * 1024
 IN_MEMORY = 4 * 1024 * 1024
 
-_CSV = {"schema": {"type": "string", "format": "binary"}}
-_MULTIPART = {
+CSV_BODY = {"schema": {"type": "string", "format": "binary"}}
+CSV_FORM = {
     "schema": {
         "type": "object",
         "required": ["file"],
         "properties": {"file": {"type": "string", "contentMediaType": "text/csv"}},
     }
 }
+CSV_CONTENT = {"text/csv": CSV_BODY, "multipart/form-data": CSV_FORM}
+"""For OpenAPI: the ways in which a CSV file can come."""
 
 
 def add_import(router: APIRouter) -> None:
@@ -41,7 +43,7 @@ def add_import(router: APIRouter) -> None:
         "header refuses the file.",
         responses=problems(413, 415, 422),
         openapi_extra={
-            "requestBody": {"required": True, "content": {"text/csv": _CSV, "multipart/form-data": _MULTIPART}}
+            "requestBody": {"required": True, "content": CSV_CONTENT}
         },
     )
     async def import_people(
@@ -50,7 +52,7 @@ def add_import(router: APIRouter) -> None:
         fire_triggers: Annotated[bool, Query(description="Whether flows start by it (TRIG_1).")] = False,
     ) -> ImportResult:
         with SpooledTemporaryFile(IN_MEMORY) as file:
-            await _receive(request, cast(BinaryIO, file))
+            await receive(request, cast(BinaryIO, file))
             return await _import(services, cast(BinaryIO, file), fire_triggers)
 
 
@@ -68,7 +70,7 @@ def _save(services: Services, rows: Sequence[Row], fire_triggers: bool, session:
     return services.crm.bulk.save(session, rows, services.clock(), fire_triggers=fire_triggers)
 
 
-async def _receive(request: Request, file: BinaryIO) -> None:
+async def receive(request: Request, file: BinaryIO) -> None:
     """Write the CSV that came into `file`."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     match media_type:

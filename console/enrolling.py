@@ -1,9 +1,7 @@
 """`ferd enrol`: a selection, or the people of a CSV file, into a flow; each refusal with its reason (TRIG_11)."""
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,21 +27,35 @@ def enrol(settings: Settings, flow: str, *, selection: str | None, csv: Path | N
     with Api(settings) as api:
         api.get(_flow(flow))
         if selection is not None:
-            answer = enrol_selection(api, flow, selection, again=again)
+            began = api.post(f"{_flow(flow)}/participants", {"selection": selection, "again": again})
         else:
             assert csv is not None
-            answer = _enrol_csv(api, flow, csv, again=again)
+            began = _send(api, flow, csv, again=again)
+        job = _wait(api, flow, began["job"])
+        refusals = list(api.items(f"{_flow(flow)}/enrolments/{job['id']}/refusals")) if json else []
     if json:
-        as_json(answer)
-    elif selection is not None:
-        say(f"{flow}: {answer['enrolled']} of {answer['total']} enrolled or queued, {answer['refused']} refused.")
+        as_json({"import": began.get("import"), "job": job, "refusals": refusals})
     else:
-        _tell(flow, answer)
+        _tell(flow, began.get("import"), job)
 
 
-def enrol_selection(api: Api, flow: str, selection: str, *, again: bool) -> dict[str, Any]:
-    """Have the members enrolled in the background, and wait for it."""
-    job: dict[str, Any] = api.post(f"{_flow(flow)}/participants", {"selection": selection, "again": again})["job"]
+def _send(api: Api, flow: str, csv: Path, *, again: bool) -> dict[str, Any]:
+    """Have the people of the file imported and proposed."""
+    _keys(csv)  # what is wrong with the file is said before it is sent
+    with csv.open("rb") as file:
+        answer: dict[str, Any] = api.call(
+            "POST",
+            f"{_flow(flow)}/enrolments",
+            content=file.read(),
+            media_type="text/csv",
+            query={"again": again},
+            timeout=600.0,
+        )
+    return answer
+
+
+def _wait(api: Api, flow: str, job: dict[str, Any]) -> dict[str, Any]:
+    """Until the job is done; shows how far it is."""
     with _progress() as progress:
         task = progress.add_task("Enrolling", total=job["total"])
         while not job["done"]:
@@ -84,29 +96,16 @@ def import_people(api: Api, csv: Path) -> tuple[dict[str, Any], list[dict[str, A
     return result, people
 
 
-def _enrol_csv(api: Api, flow: str, csv: Path, *, again: bool) -> dict[str, Any]:
-    result, found = import_people(api, csv)
-    people = [person["id"] for person in found]
-    selection = f"import-{datetime.now():%Y%m%d-%H%M%S}"
-    api.put(f"/v1/selections/{selection}", {"name": f"Imported from {csv.name}"})
-    for first in range(0, len(people), _CHUNK):
-        members = {"people": people[first : first + _CHUNK]}
-        api.post(f"/v1/selections/{selection}/members", members, fire_triggers=False)
-    return {"import": result, "selection": selection, "items": enrol_people(api, flow, people, again=again)}
-
-
-def _tell(flow: str, answer: Mapping[str, Any]) -> None:
-    rows, items = answer["import"], answer["items"]
-    say(f"{rows['created']} people are new, {rows['updated']} were known, {rows['refused']} rows were refused.")
-    for refusal in rows["refusals"][:_REFUSALS_SHOWN]:
-        field = f"{refusal['field']}: " if refusal["field"] else ""
-        say(f"  line {refusal['line']}: {field}{refusal['what']} {refusal['remedy']}", "yellow")
-    if rows["refused"] > _REFUSALS_SHOWN:
-        say(f"  … and {rows['refused'] - _REFUSALS_SHOWN} more; --json shows them.", "yellow")
-    say(f"The people are in the selection {answer['selection']}.")
-    outcomes = Counter(item["outcome"] for item in items)
-    say(f"{flow}: {outcomes['enrolled']} enrolled, {outcomes['queued']} queued, {outcomes['refused']} refused.", "bold")
-    for reason, number in Counter(item["reason"] for item in items if item["reason"]).most_common():
+def _tell(flow: str, rows: Mapping[str, Any] | None, job: Mapping[str, Any]) -> None:
+    if rows is not None:
+        say(f"{rows['created']} people are new, {rows['updated']} were known, {rows['refused']} rows were refused.")
+        for refusal in rows["refusals"][:_REFUSALS_SHOWN]:
+            field = f"{refusal['field']}: " if refusal["field"] else ""
+            say(f"  line {refusal['line']}: {field}{refusal['what']} {refusal['remedy']}", "yellow")
+        if rows["refused"] > _REFUSALS_SHOWN:
+            say(f"  … and {rows['refused'] - _REFUSALS_SHOWN} more; --json shows them.", "yellow")
+    say(f"{flow}: {job['enrolled']} of {job['total']} enrolled or queued, {job['refused']} refused.", "bold")
+    for reason, number in job["refusals"].items():
         say(f"  refused, {words(reason)}: {number}")
 
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from difflib import get_close_matches
+from hashlib import sha256
 from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, WithJsonSchema
 
-from flows import conditions
+from flows import conditions, fields
 from flows.catalog import Kind
 from flows.conditions import Condition, Reference
 from flows.facts import Facts, Happening, Values
@@ -45,6 +46,12 @@ EVENTS: Mapping[str, EventKind] = {
 
 OWN_NAME = r"^[^\s.]+(\.[^\s.]+)+$"
 """What a name of a team's own looks like: parts joined by dots."""
+
+LONGEST_KEY = 100
+"""Characters of a key's value."""
+
+CREATIONS = frozenset({"person_created", "sale_created", "request_created", "follow_up_created"})
+"""The events of something having been created: what `skip_creating` keeps from going round (TRIG_10)."""
 
 NARROWING: tuple[Kind, ...] = ("form", "link", "content", "selection", "project")
 """The keys that narrow an event down to one thing; the event's data name the thing under the same key."""
@@ -140,6 +147,30 @@ def matches(action: ActionFilter, happening: Happening | None, facts: Facts, zon
 def sets_off(trigger: Trigger, type: str, data: Values, facts: Facts, zone: tzinfo) -> bool:
     """Whether an event of this type with this data sets off the trigger; a schedule is set off by no event."""
     return isinstance(trigger, EventTrigger) and _looks_for(trigger, type, data, facts, zone)
+
+
+def key_value(key: str | None, data: Values) -> str:
+    """What tells apart the enrolments of one person (TRIG_13); empty without a key, or where the data have no value.
+
+    Numbers and the same written as text are one value. A very long one is kept as its digest.
+    """
+    value = fields.value({"event": data}, key) if key is not None else None
+    if value is None or isinstance(value, Mapping | list):
+        return ""
+    text = str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
+    return text if len(text) <= LONGEST_KEY else sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def of_same_key(key: str | None, value: str, type: str, data: Values) -> bool:
+    """Whether an event is about the same order, booking… as the participant entered with `value` (TRIG_13).
+
+    A team's own event has to carry the same value. One of ours that does not carry the field, such as a click, is
+    about the person as a whole, and so is a participant that was entered without a value.
+    """
+    if key is None or not value:
+        return True
+    carried = key_value(key, data)
+    return carried == value if carried or type not in EVENTS else True
 
 
 def words(action: ActionFilter | Trigger) -> str:

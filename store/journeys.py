@@ -152,6 +152,7 @@ class EventRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("source", "external_id", name="event_once"),
         Index("event_of_person", "person", "type", "at"),
+        Index("event_of_type", "type", "person"),
     )
 
     number: int | None = Field(default=None, primary_key=True)
@@ -223,20 +224,3 @@ class AddressClaim(SQLModel, table=True):
     channel: str = Field(primary_key=True)
     address: str = Field(primary_key=True)
     participant: str
-
-
-class EnrolmentJob(SQLModel, table=True):
-    """People proposed in bulk: carried on in pages, from `after` on, until done (TRIG_11)."""
-
-    __tablename__ = "enrolment_job"
-    __table_args__ = (Index("enrolment_job_of_flow", "flow", "done"),)
-
-    id: str = Field(primary_key=True)
-    flow: str
-    selection: str
-    after: str = ""
-    enrolled: int = 0
-    refused: int = 0
-    done: bool = False
-    again: bool = False
-    at: datetime = Field(sa_type=Moment)

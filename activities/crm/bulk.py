@@ -19,10 +19,11 @@ _NOBODY = Person(id="", created_at=datetime.min, updated_at=datetime.min).model_
 
 
 class Saved(NamedTuple):
-    """How many people are new and how many were known."""
+    """How many people are new and how many were known; `people` are their ids, in the order of the rows."""
 
     created: int
     updated: int
+    people: tuple[str, ...] = ()
 
 
 class Bulk:
@@ -38,6 +39,7 @@ class Bulk:
         known = self._known(session, rows)
         companies = self._companies_of(session, rows, at)
         created: list[dict[str, Any]] = []
+        people: list[str] = []
         for row in rows:
             fields = row.person
             if row.company:
@@ -45,14 +47,16 @@ class Bulk:
             person = known.get(fields.get("external_id", ""))
             if person is None:
                 created.append({**_NOBODY, **fields, "id": new_id("per"), "created_at": at, "updated_at": at})
+                people.append(created[-1]["id"])
             else:
+                people.append(person.id)
                 self._update(session, person, fields, at, fire_triggers=fire_triggers)
         if created:
             session.execute(insert(Person), created)
         if fire_triggers:
             for fields in created:
                 self._occur(session, type="person_created", person=fields["id"], at=at)
-        return Saved(len(created), len(rows) - len(created))
+        return Saved(len(created), len(rows) - len(created), tuple(people))
 
     def _known(self, session: Session, rows: Sequence[Row]) -> dict[str, Person]:
         keys = [row.person["external_id"] for row in rows if "external_id" in row.person]

@@ -1,19 +1,19 @@
 """The embedded CRM: people and groups in our own store, changed in the transaction of whoever asks."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session, SQLModel, col
 
 from activities.crm import changes, companies, people, work
 from activities.crm.bulk import Bulk
 from activities.crm.catalog import StoreCatalog
 from activities.crm.companies import Companies
-from activities.crm.facts import PersonFacts, facts_of
+from activities.crm.facts import PersonFacts, facts_of, load
 from activities.crm.faults import CrmError, Missing
-from activities.crm.groups import PROJECT, SELECTION, Groups, is_member
+from activities.crm.groups import PROJECT, SELECTION, Groups, is_member, memberships
 from activities.crm.making import Making
 from activities.crm.models import Channel, NamedIn
 from activities.crm.occur import Occur
@@ -69,6 +69,14 @@ class EmbeddedCrm:
     def facts_of(self, session: Session, person: str) -> PersonFacts:
         """What is known of the person, its company, our contact and our service contact."""
         return facts_of(session, person)
+
+    def load(self, session: Session, people: Sequence[str]) -> Sequence[SQLModel]:
+        """Read many people at once: as long as the rows are kept, `facts_of` asks the store no more about them."""
+        return load(session, people)
+
+    def memberships(self, session: Session, people: Sequence[str], groups: Iterable[str]) -> set[tuple[str, str]]:
+        """Which of these people are in which of these groups: (person, group)."""
+        return memberships(session, people, groups)
 
     def is_member(self, session: Session, person: str, group: str) -> bool:
         """Whether the person is in the selection or project with this id."""

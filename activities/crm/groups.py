@@ -110,6 +110,20 @@ def is_member(session: Session, person: str, group: str) -> bool:
     )
 
 
+def memberships(session: Session, people: Sequence[str], groups: Iterable[str]) -> set[tuple[str, str]]:
+    """Which of these people are in which of these selections and projects: (person, group)."""
+    names = sorted(set(groups))
+    if not names:
+        return set()
+    found: set[tuple[str, str]] = set()
+    for kind in (SELECTION, PROJECT):
+        person = col(kind.members.person)
+        for chunk in _chunks(people):
+            rows = session.execute(select(person, kind.group).where(kind.group.in_(names), person.in_(chunk)))
+            found.update((row[0], row[1]) for row in rows)
+    return found
+
+
 def lock_people(session: Session, people: Iterable[str]) -> list[str]:
     """Those who exist, locked in one order, so that two callers never wait for each other."""
     found: list[str] = []

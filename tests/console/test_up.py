@@ -146,8 +146,9 @@ def test_files_people_and_flows_by_the_command_line(scratch: Scratch, tmp_path: 
     assert scratch.ferd("run", "welcome").stdout.startswith("welcome is running.")
     enrolled = json.loads(scratch.ferd("enrol", "welcome", "--csv", str(csv), "--json").stdout)
     assert enrolled["import"]["refused"] == 1
-    assert sorted(item["outcome"] for item in enrolled["items"]) == ["enrolled", "enrolled", "refused"]
-    participant = next(item["participant"] for item in enrolled["items"] if item["participant"])
+    assert (enrolled["job"]["enrolled"], enrolled["job"]["refusals"]) == (2, {"filter": 1})
+    assert [refusal["reason"] for refusal in enrolled["refusals"]] == ["filter"]
+    [participant, _] = [row["id"] for row in json.loads(scratch.ferd("participants", "welcome", "--json").stdout)]
     wait(lambda: "Sent e-mail welcome-hello" in scratch.ferd("why", participant).stdout)
     assert participant in scratch.ferd("participants", "welcome").stdout
     [welcome] = [flow for flow in json.loads(scratch.ferd("flows", "--json").stdout) if flow["id"] == "welcome"]

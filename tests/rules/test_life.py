@@ -7,8 +7,9 @@ import pytest
 from activities.commands import NotRunnable
 from activities.enrolment import Enrolled
 from flows.outcome import Reason, Refusal, Status
+from store.enrolments import EnrolmentJob
 from store.flows import FlowStatus
-from store.journeys import EffectStatus, EnrolmentJob
+from store.journeys import EffectStatus
 from tests.support.waiting import eventually
 from tests.support.world import World, mail, now, wait
 

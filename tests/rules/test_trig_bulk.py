@@ -1,0 +1,183 @@
+"""TRIG_11: people in bulk, with progress, resumable, each refusal with its reason."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert
+from sqlmodel import Session, col
+from temporalio.testing import WorkflowEnvironment
+
+from activities.core import Core
+from activities.jobs import PAGE
+from flows.outcome import Status
+from store.columns import new_id
+from store.enrolments import EnrolmentJob, Source
+from store.flows import FlowRow
+from store.journeys import ParticipantRow
+from store.people import Person
+from tests.rules.given import when
+from tests.support.processes import python
+from tests.support.running import Running, expect
+from tests.support.waiting import eventually
+from tests.support.world import World, now, wait
+from tests.support.world import world as make_world
+from workflows.contract import TASK_QUEUE
+
+SETTLE = """
+import asyncio, sys
+import settings, worker
+from activities.core import Core
+from store.database import Database
+
+async def main():
+    given = settings.load_settings()
+    core = Core.build(Database(given.database_url.get_secret_value()), await worker.connect(given))
+    print("ready", flush=True)
+    await core.background.settle(sys.argv[1], lambda text: print(text, flush=True))
+
+asyncio.run(main())
+"""
+"""The background work of a flow, in a process that can be killed."""
+
+
+async def begin(world: World, flow: str, people: list[str]) -> str:
+    """A job with a list of people."""
+
+    def work(session: Session) -> str:
+        return world.core.jobs.begin(session, session.get_one(FlowRow, flow), Source.PEOPLE, now(), people=people).id
+
+    return await world.db.write(work)
+
+
+async def job_row(world: World, job: str) -> EnrolmentJob:
+    return await world.db.read(lambda session: session.get_one(EnrolmentJob, job))
+
+
+async def people(world: World, number: int, country: str | None = None) -> list[str]:
+    """Many people, written at once."""
+    ids = [new_id("per") for _ in range(number)]
+    person = Person(id="", created_at=now(), updated_at=now(), country=country).model_dump()
+    rows = [{**person, "id": id} for id in ids]
+    await world.db.write(lambda session: session.execute(insert(Person), rows) and None)
+    return ids
+
+
+async def test_TRIG_11_a_selection_is_enrolled_with_progress_and_each_refusal_has_its_reason(ferd: Running) -> None:
+    world = ferd.world
+    norwegians, swedes = await people(world, PAGE + 10, country="NO"), await people(world, 5, country="SE")
+    await world.selection("all", *norwegians, *swedes)
+    await world.selection("staff", norwegians[0])
+    flow = await world.flow(
+        "bulk", wait("rest", "30 days"), enrolment={"filter": when("person.country", "NO"), "exclude": "staff"}
+    )
+    before = await world.enrol(flow, norwegians[1])
+    answer = await ferd.post(f"/flows/{flow}/participants", {"selection": "all"}, 202)
+    path = f"/flows/{flow}/enrolments/{answer['job']['id']}"
+    job = await eventually(lambda: ferd.get(path), lambda job: job["done"])
+    assert (job["enrolled"], job["refused"], job["total"]) == (PAGE + 8, 7, PAGE + 15)
+    assert job["refusals"] == {"filter": 5, "on_exclusion_list": 1, "already_active": 1}
+    listed = (await ferd.get(f"{path}/refusals"))["items"]
+    expected = {
+        **{person: "filter" for person in swedes},
+        norwegians[0]: "on_exclusion_list",
+        norwegians[1]: "already_active",
+    }
+    assert {each["person"]: each["reason"] for each in listed} == expected
+    assert (await ferd.get(f"/flows/{flow}/refusals", reason="on_exclusion_list"))["items"][0]["why"] == "selection"
+    statistics = (await ferd.get(f"/flows/{flow}"))["statistics"]
+    assert statistics["enrolled"] == statistics["active"] == PAGE + 9
+    assert statistics["refused"] == job["refusals"]
+    assert before in {row.id for row in await world.participants(flow)}
+    # Every one of them has its workflow.
+    await eventually(lambda: world.count(ParticipantRow, ~col(ParticipantRow.started)), lambda number: number == 0)
+
+
+async def test_TRIG_11_killed_half_way_it_goes_on_without_double_or_gap(
+    temporal_env: WorkflowEnvironment, database_url: str, tmp_path: Path
+) -> None:
+    async with make_world(temporal_env, database_url, tmp_path, worker=False, queue=TASK_QUEUE) as world:
+        flow = await world.flow("killed", wait("rest", "30 days"))
+        everyone = await people(world, 3 * PAGE)
+        job = await begin(world, flow, everyone)
+        async with python(world, "-c", SETTLE, flow) as process:
+            assert process.stdout is not None
+            while b"enrolled" not in await process.stdout.readline():
+                pass
+            process.kill()
+        half = await job_row(world, job)
+        assert 0 < half.enrolled < len(everyone)
+        assert not half.done
+        # Two carry it on at the same time: neither takes anybody whom the other has taken.
+        await asyncio.gather(*(world.core.background.settle(flow, lambda _: None) for _ in range(2)))
+        done = await eventually(lambda: job_row(world, job), lambda row: row.done)
+        rows = await world.participants(flow)
+        assert [row.person for row in rows] == everyone
+        assert (done.enrolled, done.refused) == (len(everyone), 0)
+        # What the kill kept from being started, the sweep starts.
+        later = Core.build(world.db, world.client, clock=lambda: now() + timedelta(minutes=2))
+        await later.sweep.once()
+        await later.sweep.once()
+        journeys = [world.journey(flow, row.id) for row in rows]
+        assert len(await asyncio.gather(*(journey.describe() for journey in journeys))) == len(everyone)
+
+
+async def test_TRIG_11_a_command_comes_between_two_pages(still_world: World) -> None:
+    """LIFE_5: what is left of a job after `end` is never taken up; LIFE_3: during a pause the rest queues."""
+    world = still_world
+    flow = await world.flow("between", wait("rest", "30 days"))
+    everyone = await people(world, 2 * PAGE)
+    job = await begin(world, flow, everyone)
+    row = await world.row(flow)
+
+    def page(epoch: int) -> Any:
+        return world.core.dispatcher.commit(lambda session: world.core.jobs.page(session, flow, epoch, now()))
+
+    assert (await page(row.epoch))[0] == f"enrolled {PAGE}, refused 0"
+    await world.command(flow, "pause")
+    assert (await page(row.epoch))[0] is None
+    answer, asked = await page(row.epoch + 1)
+    assert answer == f"enrolled {2 * PAGE}, refused 0"
+    assert asked == []
+    statuses = Counter(participant.status for participant in await world.participants(flow))
+    assert statuses == {Status.ACTIVE: PAGE, Status.QUEUED: PAGE}
+    second = await begin(world, flow, await people(world, 3))
+    await world.command(flow, "end")
+    await world.command(flow, "run")
+    assert (await page(row.epoch + 3))[0] is None
+    assert (await job_row(world, job)).done
+    assert (await job_row(world, second)).enrolled == 0
+
+
+async def test_TRIG_11_a_list_is_enrolled_in_one_call_in_its_order(still_ferd: Running) -> None:
+    world = still_ferd.world
+    flow = await world.flow("list", wait("rest", "30 days"))
+    kari, lars = await world.person(), await world.person()
+    answer = await still_ferd.post(f"/flows/{flow}/enrolments", {"people": [lars, kari, lars, "nobody"]}, 202)
+    await world.core.background.settle(flow, lambda _: None)
+    assert [row.person for row in await world.participants(flow)] == [lars, kari]
+    job = await still_ferd.get(f"/flows/{flow}/enrolments/{answer['job']['id']}")
+    assert (job["done"], job["total"], job["refusals"]) == (True, 4, {"already_active": 1, "unknown_person": 1})
+    assert [each["id"] for each in (await still_ferd.get(f"/flows/{flow}/enrolments"))["items"]] == [job["id"]]
+
+
+async def test_TRIG_11_a_file_is_enrolled_in_one_call(still_ferd: Running) -> None:
+    """Sent again after a break with the same key it goes on, and makes nobody twice."""
+    world = still_ferd.world
+    flow = await world.flow("file", wait("rest", "30 days"), enrolment={"filter": when("person.country", "NO")})
+    csv = "email,country\n" + "".join(f"{number}@x.example,NO\n" for number in range(600)) + "e@x.example,SE\nx,NO\n"
+    headers = {"Content-Type": "text/csv", "Idempotency-Key": "one"}
+    path = f"/v1/flows/{flow}/enrolments"
+    answers = [expect(202, await still_ferd.api.post(path, content=csv, headers=headers)) for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert answers[0]["import"]["created"] == 601
+    assert [each["line"] for each in answers[0]["import"]["refusals"]] == [603]
+    await world.core.background.settle(flow, lambda _: None)
+    job = await still_ferd.get(f"/flows/{flow}/enrolments/{answers[0]['job']['id']}")
+    assert (job["enrolled"], job["refusals"], job["done"]) == (600, {"filter": 1}, True)
+    assert await world.count(Person) == 601
+    wrong = await still_ferd.api.post(path, content="nonsense\n1\n", headers={"Content-Type": "text/csv"})
+    assert wrong.status_code == 422
+    assert len((await still_ferd.get(f"/flows/{flow}/enrolments"))["items"]) == 1
