@@ -22,7 +22,7 @@ from flows.outcome import Reason
 from flows.problems import Problem
 from store.database import lock_flow
 from store.enrolments import EnrolmentJob
-from store.flows import FlowRow, FlowStatus, FlowTrigger
+from store.flows import TAKES_PEOPLE, FlowRow, FlowStatus, FlowTrigger
 from workflows.contract import Command
 
 
@@ -72,6 +72,8 @@ def command(
             raise NotRunnable(flow, errors)
     if to in ENDS:
         _end_generation(session, row, ENDS[to])
+    if to not in TAKES_PEOPLE:
+        _end_jobs(session, row)
     row.status = to
     _changed(session, row, now)
     return Commanded(to, ledger.under_way(session, flow))
@@ -107,11 +109,13 @@ def _changed(session: Session, row: FlowRow, now: datetime) -> None:
 
 
 def _end_generation(session: Session, row: FlowRow, reason: Reason) -> None:
-    """Everyone inside reads as cancelled from this moment on, for this reason (LIFE_5, LIFE_8, LIFE_15).
-
-    People proposed in bulk and not yet come to are not taken any more, also after a later run.
-    """
+    """Everyone inside reads as cancelled from this moment on, for this reason (LIFE_5, LIFE_8, LIFE_15)."""
     row.ends = {**row.ends, str(row.generation): reason.value}
     row.generation += 1
+    _end_jobs(session, row)
+
+
+def _end_jobs(session: Session, row: FlowRow) -> None:
+    """People proposed in bulk and not yet come to are not taken any more, also after a later run."""
     jobs = update(EnrolmentJob).where(col(EnrolmentJob.flow) == row.id, ~col(EnrolmentJob.done))
     session.execute(jobs.values(done=True))

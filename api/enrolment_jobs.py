@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from activities.commands import allowed
+from activities.lifecycle import allowed
 from api.engine import EngineDep
 from api.errors import NotAllowed, NotFound
 from api.flows import find

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "03f121f7ef81"
-down_revision = "7a10c5e2b0d1"
+down_revision = "d565fcc9fa62"
 branch_labels = None
 depends_on = None
 
