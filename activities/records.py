@@ -8,7 +8,7 @@ from sqlmodel import Session, col
 
 from activities.crm.embedded import EmbeddedCrm
 from flows.events import of_same_key
-from flows.facts import Content, Happening
+from flows.facts import Content, Happening, Values
 from flows.outcome import Status
 from store.journeys import EffectStatus, EventRow, EventUse, MessageRow, ParticipantRow
 from store.library import ContentRow, LinkRow
@@ -46,6 +46,10 @@ class StoreRecords:
             attachments=tuple(row.attachments),
         )
 
+    def associate(self, associate: str) -> Values:
+        """The associate with this id."""
+        return self._crm.associate_facts(self._session, associate)
+
     def links(self) -> Mapping[str, str]:
         """Every registered link: id -> URL."""
         rows = self._session.connection().execute(select(col(LinkRow.id), col(LinkRow.url)))
@@ -80,6 +84,7 @@ class StoreRecords:
         query = (
             select(MessageRow)
             .where(col(MessageRow.participant) == self._row.id, col(MessageRow.channel) == "email")
+            .where(~col(MessageRow.notice))
             .where(col(MessageRow.state) != EffectStatus.FAILED)
             .order_by(col(MessageRow.at).desc())
         )

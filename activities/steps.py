@@ -20,6 +20,7 @@ from flows.planning import Line
 from flows.ports import Done, Email, NotDone, Request, Silence, Sms
 from flows.sms import segments
 from flows.steps.base import Action, BaseStep, Do, Fail, GoOn, Leave, Message, Stay
+from flows.steps.notification import Notification
 from store.columns import new_id
 from store.flows import FlowStatus
 from store.journeys import EffectRow, EffectStatus, MessageRow
@@ -113,7 +114,7 @@ class Steps:
             refused = eligibility.check(
                 here.session, self.rules.crm, here.row, here.outline.flow, step, here.facts().person
             )
-        message = self._message_id(here, step) if isinstance(step, Message) else ""
+        message = self._message_id(here, step) if isinstance(step, Message | Notification) else ""
         move = refused or step.enter(here.outline.flow, here.facts_for(message))
         if isinstance(move, Leave):
             return here.leave(move)
@@ -172,7 +173,7 @@ class Steps:
             return here.plan
         return here.wait_here(step, at, f"not before {at:%Y-%m-%d %H:%M} UTC: sending window or pause date")
 
-    def _message_id(self, here: Standing, step: Message) -> str:
+    def _message_id(self, here: Standing, step: Action) -> str:
         known = here.session.scalar(
             select(col(MessageRow.id)).where(col(MessageRow.effect) == ledger.key_of(here.row.id, step.id))
         )
@@ -273,7 +274,7 @@ class Steps:
             if outcome.retry_after is not None and outcome.retry_after > SHORT_PAUSE:
                 return self._later(here, step, effect, outcome.retry_after)
             return self._later(here, step, effect) if last_try or effect.tries > STEP_ATTEMPTS else None
-        if outcome.unreachable:
+        if outcome.unreachable and isinstance(step, Message):
             return here.leave(Leave(Reason.UNREACHABLE, "the recipient cannot be reached at this address"))
         return self._given_up(here, step, "the provider refused it for good")
 
@@ -329,10 +330,13 @@ class Steps:
             )  # fmt: skip
             here.session.add(row)
         row.at, row.state, row.text = here.now, EffectStatus.PLANNED, sent.text
+        row.notice = isinstance(step, Notification)
         if isinstance(sent, Sms):
-            row.to, row.sender, row.segments = sent.to, sent.sender, segments(sent.text).count
+            row.to, row.sender = ", ".join((sent.to, *sent.also)), sent.sender
+            row.segments = segments(sent.text).count
             return
-        row.to, row.sender, row.subject, row.html = sent.to.address, sent.sender.address, sent.subject, sent.html
+        row.to = ", ".join(mailbox.address for mailbox in (sent.to, *sent.also))
+        row.sender, row.subject, row.html = sent.sender.address, sent.subject, sent.html
         row.content = getattr(step, "content", None) or ""
         row.links = sorted(link for url, link in sent.links.items() if url in sent.html or url in sent.text)
 
@@ -341,5 +345,5 @@ def repeats(step: Action) -> bool:
     """Whether an effect that may have happened is done again (SAFE_2): messages are not, what has a key is."""
     if step.on_unknown is not None:
         return step.on_unknown == "repeat"
-    return not isinstance(step, Message)
+    return not isinstance(step, Message | Notification)
 

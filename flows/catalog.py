@@ -7,7 +7,9 @@ from typing import Literal, Protocol
 
 from flows.problems import Problem
 
-Kind = Literal["content", "selection", "project", "flow", "link", "form", "file", "subscription_type", "endpoint"]
+Kind = Literal[
+    "content", "selection", "project", "flow", "link", "form", "file", "subscription_type", "endpoint", "associate"
+]
 
 
 class Catalog(Protocol):

@@ -44,6 +44,9 @@ class Records(Protocol):
     def content(self, content: str) -> Content | None:
         """The prepared e-mail with this id."""
 
+    def associate(self, associate: str) -> Values:
+        """The associate with this id; empty if there is none."""
+
     def links(self) -> Mapping[str, str]:
         """Every registered link: id -> URL."""
 

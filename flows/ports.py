@@ -31,7 +31,8 @@ class Email:
     `message` is the opaque id of the message's row and is what tracking tokens carry. `html` or `text` may be empty.
     `attachments` are file ids. `links` maps the URL of every registered link to its id. `campaign` holds the tags that
     are appended to the links' targets. The literal `ferd:unsubscribe` in html and text stands for the recipient's
-    unsubscribe address, which only the mail adapter can make.
+    unsubscribe address, which only the mail adapter can make. `tracked` False: clicks and openings are none of our
+    business. `also` get the same mail beside `to`.
     """
 
     message: str
@@ -45,16 +46,19 @@ class Email:
     links: Mapping[str, str] = field(default_factory=dict)
     campaign: Mapping[str, str] = field(default_factory=dict)
     unsubscribe: bool = True
+    tracked: bool = True
+    also: tuple[Mailbox, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """One SMS, rendered. `message` is the id of the message's row, `to` a number in E.164."""
+    """One SMS, rendered. `message` is the id of the message's row, `to` a number in E.164; `also` get the same."""
 
     message: str
     to: str
     sender: str
     text: str
+    also: tuple[str, ...] = ()
 
 
 Change = Literal["set", "clear", "add", "remove", "increase", "decrease", "copy"]

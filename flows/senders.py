@@ -14,6 +14,11 @@ def mailbox_of(someone: Values) -> Mailbox:
     return Mailbox(str(someone.get("email") or ""), str(someone.get("name") or ""))
 
 
+def is_address(text: str) -> bool:
+    """Whether a name in a flow file is an e-mail address."""
+    return "@" in text
+
+
 class FixedSender(Strict):
     """An e-mail address with an optional name."""
 

@@ -9,7 +9,7 @@ from flows.catalog import Kind
 from store.flows import FlowRow
 from store.library import ContentRow, FileRow, FormRow, LinkRow, SubscriptionType
 from store.outside import EndpointRow
-from store.people import Project, Selection
+from store.people import Associate, Project, Selection
 
 _TABLES: Mapping[Kind, type[SQLModel]] = {
     "content": ContentRow,
@@ -20,6 +20,7 @@ _TABLES: Mapping[Kind, type[SQLModel]] = {
     "form": FormRow,
     "file": FileRow,
     "subscription_type": SubscriptionType,
+    "associate": Associate,
     "endpoint": EndpointRow,
 }
 _MOST_NAMES = 1_000

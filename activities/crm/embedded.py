@@ -11,7 +11,7 @@ from activities.crm import changes, companies, people, work
 from activities.crm.bulk import Bulk
 from activities.crm.catalog import StoreCatalog
 from activities.crm.companies import Companies
-from activities.crm.facts import PersonFacts, facts_of, load
+from activities.crm.facts import PersonFacts, facts_of, load, look_up
 from activities.crm.faults import CrmError, Missing
 from activities.crm.groups import PROJECT, SELECTION, Groups, is_member, memberships
 from activities.crm.making import Making
@@ -23,7 +23,7 @@ from flows.making import CreateFollowUp, CreateRequest, CreateSale, Distribute
 from flows.ports import ChangeMembership, ChangePerson, Done, NotDone
 from store.columns import new_id
 from store.inserts import insert_new
-from store.people import BlockedAddress, Company, Person, Selection
+from store.people import Associate, BlockedAddress, Company, Person, Selection
 
 
 class EmbeddedCrm:
@@ -77,6 +77,10 @@ class EmbeddedCrm:
     def memberships(self, session: Session, people: Sequence[str], groups: Iterable[str]) -> set[tuple[str, str]]:
         """Which of these people are in which of these groups: (person, group)."""
         return memberships(session, people, groups)
+
+    def associate_facts(self, session: Session, associate: str) -> dict[str, Any]:
+        """What is known of an associate; nothing if there is none with this id."""
+        return look_up(session, Associate, associate)
 
     def is_member(self, session: Session, person: str, group: str) -> bool:
         """Whether the person is in the selection or project with this id."""

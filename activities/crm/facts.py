@@ -30,9 +30,9 @@ def facts_of(session: Session, person: str) -> PersonFacts:
     known = {**_fields(row), "name": row.name, "deleted": row.deleted_at is not None}
     return PersonFacts(
         person=known,
-        company=_look_up(session, Company, row.company),
-        owner=_look_up(session, Associate, row.our_contact),
-        service_owner=_look_up(session, Associate, row.our_service_contact),
+        company=look_up(session, Company, row.company),
+        owner=look_up(session, Associate, row.our_contact),
+        service_owner=look_up(session, Associate, row.our_service_contact),
     )
 
 
@@ -49,7 +49,8 @@ def load(session: Session, people: Sequence[str]) -> list[SQLModel]:
     return rows
 
 
-def _look_up(session: Session, table: type[SQLModel], id: str | None) -> dict[str, Any]:
+def look_up(session: Session, table: type[SQLModel], id: str | None) -> dict[str, Any]:
+    """A row's fields; none without an id, or if there is no such row."""
     row = session.get(table, id) if id is not None else None
     return _fields(row) if row is not None else {}
 

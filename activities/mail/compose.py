@@ -49,12 +49,12 @@ def compose(
     `public_url` is where /t, /o and /u answer, without a slash at its end; `date` is aware. The message is ASCII, but
     where a local part of an address is not, which needs SMTPUTF8 (RFC 6531).
     """
-    sender, to = canonical_address(email.sender.address), canonical_address(email.to.address)
+    sender = canonical_address(email.sender.address)
     fields = {
         "Date": format_datetime(date),
         "Message-ID": message_id(key, sender),
         "From": encode_mailbox(email.sender),
-        "To": encode_mailbox(email.to),
+        "To": ", ".join(encode_mailbox(mailbox) for mailbox in (email.to, *email.also)),
         "Subject": encode_text(email.subject),
     }
     if email.reply_to is not None:
@@ -64,19 +64,22 @@ def compose(
         fields["List-Unsubscribe"] = f"<{unsubscribe_url}>"
         fields["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
 
-    addresses = [sender, to, fields.get("Reply-To", "")]
+    addresses = [sender, fields["To"], fields.get("Reply-To", "")]
     policy = MailPolicy(linesep="\r\n", cte_type="7bit", utf8=not all(map(str.isascii, addresses)))
     message = EmailMessage(policy)
     for name, value in fields.items():
         message[name] = value
 
-    track = Tracker(public_url, tokens, email.message, email.links, email.campaign)
+    tracker = Tracker(public_url, tokens, email.message, email.links, email.campaign)
+    track = tracker if email.tracked else _untracked
     html = _encodable(email.html)
     text = _encodable(email.text) or _text_of(html)
     message.set_content(track_text(text, track).replace(UNSUBSCRIBE, unsubscribe_url))
     if html:
         html = track_html(_with_inline_css(html), track).replace(UNSUBSCRIBE, escape(unsubscribe_url))
-        message.add_alternative(_with_pixel(html, f"{public_url}/o/{tokens.open(email.message)}"), subtype="html")
+        if email.tracked:
+            html = _with_pixel(html, f"{public_url}/o/{tokens.open(email.message)}")
+        message.add_alternative(html, subtype="html")
     if attachments:
         message.make_mixed()
     for file in attachments:
@@ -90,6 +93,10 @@ def compose(
 def message_id(key: str, sender: str) -> str:
     """The Message-ID that the effect `key` always has, in the domain of the address `sender`."""
     return f"<{hashlib.sha256(key.encode('utf-8')).hexdigest()[:40]}@{sender.rpartition('@')[2]}>"
+
+
+def _untracked(url: str) -> str:
+    return url
 
 
 def _media_type(mime: str) -> tuple[str, str]:

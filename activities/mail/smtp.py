@@ -5,7 +5,7 @@ A mail counts as handed over from the first byte of its body, which follows the 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -78,7 +78,7 @@ class _Envelope:
     """A mail as it goes over the wire: lines end with CR LF, dots are doubled, the final dot is there."""
 
     sender: str
-    recipient: str
+    recipients: tuple[str, ...]
     utf8: bool
     message_id: str
     data: bytes
@@ -165,7 +165,7 @@ class SmtpMail:
 
     def _make(self, email: Email, key: str) -> _Envelope:
         try:
-            recipient = canonical_address(email.to.address)
+            recipients = tuple(canonical_address(mailbox.address) for mailbox in (email.to, *email.also))
         except BadAddress as error:
             raise NotDone(str(error), retryable=False, unreachable=True) from error
         try:
@@ -185,7 +185,7 @@ class SmtpMail:
         data = bytes(message).replace(b"\r\n.", b"\r\n..")
         policy = cast(EmailPolicy, message.policy)
         return _Envelope(
-            canonical_address(email.sender.address), recipient, policy.utf8, message["Message-ID"], data + b".\r\n"
+            canonical_address(email.sender.address), recipients, policy.utf8, message["Message-ID"], data + b".\r\n"
         )
 
     async def _deliver(self, envelope: _Envelope, attempt: _Attempt) -> str:
@@ -202,7 +202,7 @@ class SmtpMail:
     async def _transact(self, connection: aiosmtplib.SMTP, envelope: _Envelope, attempt: _Attempt) -> str:
         try:
             await connection.mail(envelope.sender, options=_options(connection, envelope), encoding="utf-8")
-            await connection.rcpt(envelope.recipient, encoding="utf-8")
+            await _address(connection, envelope.recipients)
             ready = await connection.execute_command(b"DATA")
             if ready.code != 354:
                 raise aiosmtplib.SMTPDataError(ready.code, ready.message)
@@ -275,10 +275,22 @@ def _options(connection: aiosmtplib.SMTP, envelope: _Envelope) -> list[str]:
             raise NotDone(
                 "The mail server has no SMTPUTF8, which this address needs.",
                 retryable=False,
-                unreachable=not envelope.recipient.isascii(),
+                unreachable=not envelope.recipients[0].isascii(),
             )
         options.append("SMTPUTF8")
     return options
+
+
+async def _address(connection: aiosmtplib.SMTP, recipients: Sequence[str]) -> None:
+    """Name the recipients; of several it is enough that one is taken."""
+    refused: list[aiosmtplib.SMTPRecipientRefused] = []
+    for recipient in recipients:
+        try:
+            await connection.rcpt(recipient, encoding="utf-8")
+        except aiosmtplib.SMTPRecipientRefused as error:
+            refused.append(error)
+    if len(refused) == len(recipients):
+        raise refused[0]
 
 
 def _not_done(error: aiosmtplib.SMTPException | OSError) -> NotDone:

@@ -7,12 +7,13 @@ repetition; the effect's key goes along as Idempotency-Key for those who do.
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import httpx2
 
-from flows.ports import Done, NotDone, Silence, Sms
+from flows.ports import Done, EffectError, NotDone, Silence, Sms
 
 # Codes of Twilio that say that this recipient is never reached: no number, no mobile, no SMS there, said STOP to them.
 _UNREACHABLE = {21211, 21214, 21217, 21407, 21610, 21612, 21614, 21635}
@@ -45,7 +46,27 @@ class TwilioSms:
         )
 
     async def send(self, sms: Sms, key: str) -> Done:
-        """Send one SMS. Raises NotDone, Silence."""
+        """Send an SMS to everybody it is for. Raises NotDone if nobody got it, Silence if some may not have."""
+        if not sms.also:
+            return await self._send(sms, key)
+        each = [replace(sms, to=to, also=()) for to in (sms.to, *sms.also)]
+        outcomes = [await self._try(one, f"{key}/{number}") for number, one in enumerate(each, start=1)]
+        done = [outcome for outcome in outcomes if isinstance(outcome, Done)]
+        failed = [outcome for outcome in outcomes if not isinstance(outcome, Done)]
+        if not failed:
+            return done[0]
+        if not done and all(isinstance(outcome, NotDone) for outcome in failed):
+            raise failed[0]
+        text = "; ".join(outcome.text for outcome in failed)
+        raise Silence(f"{len(done)} of {len(outcomes)} recipients got it for sure: {text}")
+
+    async def _try(self, sms: Sms, key: str) -> Done | EffectError:
+        try:
+            return await self._send(sms, key)
+        except EffectError as error:
+            return error
+
+    async def _send(self, sms: Sms, key: str) -> Done:
         handed_over = False
 
         async def trace(event: str, _: Mapping[str, Any]) -> None:

@@ -8,6 +8,8 @@ from flows.steps.add_to import AddTo
 from flows.steps.call_webhook import CallWebhook
 from flows.steps.exit import Exit
 from flows.steps.finish import Finish
+from flows.steps.notify_email import NotifyEmail
+from flows.steps.notify_sms import NotifySms
 from flows.steps.remove_from import RemoveFrom
 from flows.steps.send_email import SendEmail
 from flows.steps.send_sms import SendSms
@@ -20,6 +22,8 @@ from flows.steps.wait_for_action import ActionBranch, WaitForAction
 Step = Annotated[
     SendEmail
     | SendSms
+    | NotifyEmail
+    | NotifySms
     | Wait
     | WaitForAction
     | Split

@@ -20,7 +20,7 @@ class Unavailable(Action):
     model_config = ConfigDict(extra="allow")
 
     kind: Literal[
-        "create_follow_up", "create_request", "create_sale", "distribute", "notify_email", "notify_sms",
+        "create_follow_up", "create_request", "create_sale", "distribute", 
         "run_script",
     ] = Field(title="Kind", description="A kind of step that this version does not have.")  # fmt: skip
 

@@ -21,6 +21,9 @@ class GivenRecords:
     def content(self, content: str) -> Content | None:
         return None
 
+    def associate(self, associate: str) -> Values:
+        return {}
+
     def links(self) -> Mapping[str, str]:
         return {}
 

@@ -29,6 +29,10 @@ def sms(text: str, sender: str = "FjordCoffee", **settings: Any) -> dict[str, An
     return step("send_sms", text=text, **{"from": sender}, **settings)
 
 
+def notify(kind: str, **settings: Any) -> dict[str, Any]:
+    return step(kind, **{"to": "sales@fjord.example", "text": "Hi", **settings})
+
+
 def branch(name: str = "B", **settings: Any) -> dict[str, Any]:
     return {"name": name, **settings}
 
@@ -201,6 +205,13 @@ def test_LIFE_2_a_good_flow_has_no_problems() -> None:
         (step("exit", add_to_selection="cold"), "/add_to_selection", "no selection “cold”", "Create"),
         (step("finish", success={"add_to_flow": "loyal"}), "/success/add_to_flow", "no flow", "mean “loyalty”?"),
         (step("send_sms", text="Hi"), "/from", "from whom", "Add from under sms"),
+        (notify("notify_email", to=[], subject="Hi"), "/to", "notifies nobody", "our_contact"),
+        (notify("notify_email", to="ida", subject="Hi"), "/to/0", "no associate “ida”", "Create"),
+        (notify("notify_email", fallback="ida", subject="Hi"), "/fallback", "no associate “ida”", "Create"),
+        (notify("notify_email", subject=""), "/subject", "has no subject", "Add subject"),
+        (notify("notify_email", subject="{{ person.nme }}"), "/subject", "“person.nme” is unknown", "person.name"),
+        (notify("notify_sms", to="+4740000000"), "/from", "from whom", "Add from under sms"),
+        (notify("notify_sms", to="a@b.example", **{"from": "Fjord"}), "/to/0", "no associate", "Create"),
         (sms("Hi", sender="Bø Kaffe"), "/from", "cannot be the sender", "up to 11"),
         (sms(""), "/text", "no text", "Add text"),
         (sms("Hi {{ person.fist_name }}"), "/text", "“person.fist_name” is unknown", "person.first_name"),

@@ -46,16 +46,28 @@ SENDER = {"from": "hello@fjord.example", "reply_to": "same_as_from"}
 
 
 class Inbox:
-    """A mail server that keeps what it gets, in the order of arrival.
+    """A mail server that keeps what it gets, in the order of arrival, with whom each mail was for.
 
-    `answer` may be set to refuse; empty, it keeps the mail and hangs up without a word.
+    `answer` may be set to refuse; empty, it keeps the mail and hangs up without a word. `refused` are recipients, each
+    with the answer that it gets.
     """
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.recipients: list[list[str]] = []
         self.answer = "250 OK"
+        self.refused: dict[str, str] = {}
         self.port = free_port()
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Called by aiosmtpd."""
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Called by aiosmtpd."""
@@ -64,6 +76,7 @@ class Inbox:
             assert server.transport is not None
             server.transport.close()
         if not self.answer or self.answer.startswith("250"):
+            self.recipients.append([str(address) for address in envelope.rcpt_tos])
             self.mails.append(email.message_from_bytes(content, policy=email.policy.default))
         return self.answer
 

@@ -36,6 +36,9 @@ class GivenRecords:
     def content(self, content: str) -> Content | None:
         return self.contents.get(content)
 
+    def associate(self, associate: str) -> Values:
+        return {}
+
     def links(self) -> Mapping[str, str]:
         return self.registered
 
