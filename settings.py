@@ -170,12 +170,14 @@ class Settings(BaseSettings):
         description=f"Most SMS to one person over all flows, as in '1 per day'. {_NOT_YET}",
     )
     retention_full: Period = Field(
-        timedelta(days=180), title="Full journal", description=f"How long the journal is kept in full. {_NOT_YET}"
+        timedelta(days=180),
+        title="Full journal",
+        description="How long journal, messages, effects and events are kept in full.",
     )
     retention_thin: Period = Field(
         timedelta(days=730),
         title="Thinned journal",
-        description=f"How long ids and kinds are kept after that. {_NOT_YET}",
+        description="How long their ids and kinds are kept; after that the participations alone are.",
     )
     log_format: Literal["console", "json"] = Field(
         "console", title="Log format", description="console for people, json for programs."

@@ -28,6 +28,7 @@ from activities.core import Core, now
 from activities.files import StoredFiles
 from activities.mail.smtp import SmtpMail
 from activities.mail.tokens import Tokens
+from activities.retention import Retention
 from activities.sms.twilio import TwilioSms
 from activities.web import Web
 from activities.webhooks.calls import WebhookCalls
@@ -95,6 +96,7 @@ class _Room:
         self._queue = queue
         self._db = Database(settings.database_url.get_secret_value())
         self.core = Core.build(self._db, client, task_queue=queue)
+        self.retention = Retention(self._db, settings.retention_full, settings.retention_thin, now)
         self.mail = SmtpMail(
             settings.smtp_url.get_secret_value(),
             settings.public_url,
@@ -123,12 +125,13 @@ class _Room:
         control = Worker(
             self._client, task_queue=control_queue(self._queue), activities=self.core.control_activities()
         )
-        sweeping = asyncio.create_task(self.core.sweep.run())
+        beside = [asyncio.create_task(self.core.sweep.run()), asyncio.create_task(self.retention.run())]
         try:
             async with control:
                 yield
         finally:
-            sweeping.cancel()
+            for task in beside:
+                task.cancel()
             await self.mail.close()
             await self.web.close()
             await self.sms.close()

@@ -46,6 +46,13 @@ class ParticipantRow(SQLModel, table=True):
             postgresql_where=text("holding"),
         ),
         Index(
+            "participant_ended",
+            "ended_at",
+            "number",
+            sqlite_where=text("ended_at IS NOT NULL"),
+            postgresql_where=text("ended_at IS NOT NULL"),
+        ),
+        Index(
             "participant_unstarted",
             "enrolled_at",
             sqlite_where=text("NOT started AND status = 'active'"),
@@ -109,6 +116,7 @@ class EffectRow(SQLModel, table=True):
     __table_args__ = (
         Index("effect_by_status", "status", "flow"),
         Index("effect_of_participant", "participant"),
+        Index("effect_by_time", "planned_at", "key"),
     )
 
     key: str = Field(primary_key=True)
