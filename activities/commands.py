@@ -18,6 +18,7 @@ from activities.dispatcher import FlowChanged, ask
 from activities.lifecycle import ENDS, TABLE, allowed, leading_to_delete
 from flows.catalog import Catalog
 from flows.checks import problems
+from flows.definition import Flow
 from flows.outcome import Reason
 from flows.problems import Problem
 from store.database import lock_flow
@@ -66,10 +67,7 @@ def command(
     if to is row.status:
         return Commanded(to, ledger.under_way(session, flow))
     if to is FlowStatus.RUNNING:
-        found = problems(definitions.current(session, row).flow, catalog)
-        errors = [problem for problem in found if problem.severity == "error"]
-        if errors:
-            raise NotRunnable(flow, errors)
+        check_runnable(definitions.current(session, row).flow, catalog)
     if to in ENDS:
         _end_generation(session, row, ENDS[to])
     if to not in TAKES_PEOPLE:
@@ -91,6 +89,13 @@ def delete(session: Session, flow: str, now: datetime) -> None:
     row.status, row.deleted = FlowStatus.STOPPED, True
     session.execute(sql_delete(FlowTrigger).where(col(FlowTrigger.flow) == flow))
     _changed(session, row, now)
+
+
+def check_runnable(flow: Flow, catalog: Catalog) -> None:
+    """Raises NotRunnable for a flow with errors (LIFE_2)."""
+    errors = [problem for problem in problems(flow, catalog) if problem.severity == "error"]
+    if errors:
+        raise NotRunnable(flow.id, errors)
 
 
 def _locked(session: Session, flow: str) -> FlowRow:

@@ -1,15 +1,20 @@
 """Saving flows: every save is a new immutable version (EDIT_1)."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, func, select
 from sqlmodel import Session, col
 
+from activities.commands import check_runnable
 from activities.definitions import Definitions, UnknownFlow
 from activities.dispatcher import FlowChanged, ask
+from activities.effects import StepEffect, StepsOccupied, effects
 from activities.lifecycle import TABLE
+from flows.catalog import Catalog
 from flows.definition import Flow
 from flows.events import EventTrigger
+from flows.planning import Outline
 from store.database import lock_flow
 from store.flows import FlowRow, FlowStatus, FlowTrigger, FlowVersion
 
@@ -43,6 +48,15 @@ class StaleEdit(Exception):
         super().__init__(f"the flow {flow} is at version {version}, not {expected}")
 
 
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What an edit has done, or would do: the version that it makes, and for each step what happens to whom."""
+
+    flow: FlowRow
+    version: int
+    effects: list[StepEffect]
+
+
 def create(
     session: Session, flow: Flow, source: str, now: datetime, *, author: str = "", note: str = ""
 ) -> FlowRow:
@@ -60,6 +74,7 @@ def create(
 def replace(
     session: Session,
     definitions: Definitions,
+    catalog: Catalog,
     flow: Flow,
     source: str,
     now: datetime,
@@ -67,8 +82,13 @@ def replace(
     author: str = "",
     note: str = "",
     expected: int | None = None,
-) -> FlowRow:
-    """Save a new version of a flow. `expected` is the version that was edited; a later one makes it stale."""
+    dry_run: bool = False,
+) -> Edited:
+    """Save a new version of a flow. `expected` is the version that was edited; a later one makes it stale.
+
+    With `dry_run` nothing is saved, and an edit that the guard would refuse is answered like any other. Raises
+    UnknownFlow, StaleEdit, EditRefused, StepsOccupied, and NotRunnable for a flow that runs; then nothing has changed.
+    """
     lock_flow(session, flow.id, exclusive=True)
     row = session.get(FlowRow, flow.id, with_for_update=True)
     if row is None or row.deleted:
@@ -78,14 +98,20 @@ def replace(
     current = definitions.current(session, row)
     if not editable(row.status, current.flow):
         raise EditRefused(flow.id, row.status)
-    row.version = 1 + (
-        session.scalar(select(func.max(col(FlowVersion.version))).where(col(FlowVersion.flow) == flow.id)) or 0
-    )
+    latest = session.scalar(select(func.max(col(FlowVersion.version))).where(col(FlowVersion.flow) == flow.id)) or 0
+    found = effects(session, definitions, row, Outline(flow), now)
+    if dry_run:
+        return Edited(row, latest + 1, found)
+    if any(effect.refused for effect in found):
+        raise StepsOccupied(flow.id, found)
+    if row.status is FlowStatus.RUNNING:
+        check_runnable(flow, catalog)
+    row.version = latest + 1
     row.name, row.changed_at = flow.name or flow.id, now
     row.epoch += 1  # who stands in an edited step is woken in the background
     _keep(session, row, flow, source, now, author, note)
     ask(session, FlowChanged(flow.id, row.name))
-    return row
+    return Edited(row, row.version, found)
 
 
 def _keep(

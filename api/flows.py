@@ -1,10 +1,9 @@
 """Flows: saved as versions, read with their problems and statistics."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
@@ -16,11 +15,9 @@ from activities.definitions import UnknownFlow
 from activities.lifecycle import allowed
 from activities.statistics import statistics
 from api.engine import Engine, EngineDep
-from api.errors import PreconditionFailed, ProblemDetail, Unprocessable
 from api.flow_files import REQUEST_BODY, places, read_flow
 from api.idempotency import IdempotencyDep
 from api.paging import Page, PagingDep
-from api.pending import refuse_pending
 from api.resource import PREFIX, PathId, problems
 from flows import checks
 from flows.definition import Flow
@@ -160,7 +157,7 @@ async def get(engine: EngineDep, response: Response, flow: PathId) -> FlowPublic
         return FlowPublic(
             **_summary(engine, session, row),
             description=outline.flow.description,
-            problems=_problems(engine, session, outline.flow, places(find_version(session, flow, row.version).source)),
+            problems=problems_of(engine, session, outline.flow, places(_source(session, row))),
             under_way=row.applied_epoch < row.epoch,
             temporal=engine.workflow_page(f"flow/{flow}"),
         )
@@ -168,41 +165,6 @@ async def get(engine: EngineDep, response: Response, flow: PathId) -> FlowPublic
     found = await engine.db.read(look)
     response.headers["ETag"] = etag(found.version)
     return found
-
-
-@router.put(
-    "/{flow}",
-    operation_id="put_flow",
-    summary="Save a new version of a flow",
-    responses=problems(404, 409, 412, 413, 415, 422),
-    openapi_extra=REQUEST_BODY,
-    dependencies=[Depends(refuse_pending)],
-)
-async def put(
-    engine: EngineDep,
-    request: Request,
-    response: Response,
-    flow: PathId,
-    author: Author = "",
-    note: Note = "",
-    if_match: Annotated[str | None, Header(description="The ETag of the version that was edited.")] = None,
-) -> FlowSaved:
-    expected = _version_of(if_match)
-    given, text, source = await read_flow(request)
-    if given.id != flow:
-        remedy = f"Write id: {flow}, or send it to /v1/flows/{given.id}."
-        wrong = ProblemDetail(pointer="/id", what=f"The file is of the flow {given.id}, not {flow}.", remedy=remedy)
-        raise Unprocessable("The id of a flow never changes.", remedy, problems=[wrong])
-
-    def save(session: Session) -> FlowSaved:
-        row = versions.replace(
-            session, engine.core.definitions, given, text, engine.clock(), author=author, note=note, expected=expected
-        )
-        return _saved(engine, session, row, given, source)
-
-    saved = await engine.dispatcher.write(save)
-    response.headers["ETag"] = etag(saved.version)
-    return saved
 
 
 def find(session: Session, flow: str) -> FlowRow:
@@ -221,6 +183,10 @@ def find_version(session: Session, flow: str, version: int) -> FlowVersion:
     return row
 
 
+def _source(session: Session, row: FlowRow) -> str:
+    return find_version(session, row.id, row.version).source
+
+
 def _summary(engine: Engine, session: Session, row: FlowRow) -> dict[str, Any]:
     outline = engine.core.definitions.current(session, row)
     counts = FlowStatistics.model_validate(statistics(session, row, outline))
@@ -228,11 +194,11 @@ def _summary(engine: Engine, session: Session, row: FlowRow) -> dict[str, Any]:
 
 
 def _saved(engine: Engine, session: Session, row: FlowRow, flow: Flow, source: Source) -> FlowSaved:
-    found = _problems(engine, session, flow, source)
+    found = problems_of(engine, session, flow, source)
     return FlowSaved(**row.model_dump(), commands=allowed(row.status), problems=found)
 
 
-def _problems(engine: Engine, session: Session, flow: Flow, source: Source) -> list[FlowProblem]:
+def problems_of(engine: Engine, session: Session, flow: Flow, source: Source) -> list[FlowProblem]:
     found = checks.problems(flow, engine.crm.catalog(session), source)
     return [FlowProblem.model_validate(problem) for problem in found]
 
@@ -240,14 +206,3 @@ def _problems(engine: Engine, session: Session, flow: Flow, source: Source) -> l
 def etag(version: int) -> str:
     """The ETag of a flow at this version."""
     return f'"{version}"'
-
-
-def _version_of(if_match: str | None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
-        return None
-    match = re.fullmatch(r'"?(\d{1,9})"?', if_match.strip())
-    if match is None:
-        raise PreconditionFailed(
-            "If-Match is not an ETag of a flow.", 'Send the ETag as it came, as in If-Match: "3", or leave it out.'
-        )
-    return int(match[1])

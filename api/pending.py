@@ -8,8 +8,9 @@ _PENDING = ("at", "dry_run", "enrol_existing")
 
 
 def refuse_pending(request: Request) -> None:
-    """For a call's dependencies. Raises Unprocessable."""
-    named = [name for name in _PENDING if name in request.query_params]
+    """For a call's dependencies: what the call itself does not declare. Raises Unprocessable."""
+    declared = {parameter.alias for parameter in request.scope["route"].dependant.query_params}
+    named = [name for name in _PENDING if name in request.query_params and name not in declared]
     if named:
         remedy = "Leave it out; nothing was done."
         found = [

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from activities.attention import UnknownEffect
 from activities.commands import CommandRefused, NotRunnable
 from activities.definitions import UnknownFlow
+from activities.effects import StepsOccupied
 from activities.lifecycle import TABLE, allowed
 from activities.participants import OperationRefused
 from activities.standing import UnknownParticipant
@@ -41,6 +42,29 @@ def _edit_refused(error: EditRefused) -> ApiProblem:
         f"{remedy} To edit it while it runs, save settings.edit_while_running: true first." if running else remedy,
         flow_status=error.status.value,
         allowed=allowed(error.status),
+    )
+
+
+def _occupied(error: StepsOccupied) -> ApiProblem:
+    remedy = (
+        "Let them go on, or cancel them; or save settings.guard_occupied_steps: false first: then they are moved on. "
+        "A dry run of the edit says where."
+    )
+    return NotAllowed(
+        f"People stand where the edit of {error.flow} removes or moves something.",
+        remedy,
+        problems=[
+            ProblemDetail.model_validate(
+                {
+                    "pointer": "/steps",
+                    "step": effect.step,
+                    "standing": effect.refused,
+                    "what": effect.why,
+                    "remedy": remedy,
+                }
+            )
+            for effect in error.refused
+        ],
     )
 
 
@@ -96,6 +120,7 @@ _PROBLEMS: Mapping[type[Exception], Callable[[Any], ApiProblem]] = {
     FlowExists: _flow_exists,
     EditRefused: _edit_refused,
     StaleEdit: _stale,
+    StepsOccupied: _occupied,
     CommandRefused: _command_refused,
     NotRunnable: _not_runnable,
     OperationRefused: _operation_refused,

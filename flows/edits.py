@@ -3,11 +3,24 @@
 A step's identity is its id; one whose kind changes is another (EDIT_3, EDIT_5). Pure: two outlines in, answers out.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 from flows.planning import Outline, Row
 from flows.steps.base import BaseStep
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something that the guard keeps where it is while anybody stands at one of the steps `where` (EDIT_6)."""
+
+    step: str
+    what: str
+    where: frozenset[str]
 
 
 class Edit:
@@ -89,7 +102,9 @@ class Edit:
             there = self.row(row)
             stay = [step for step in self.before.steps(row) if self.stays(step.id)]
             if there is not None:
-                moved -= _in_order([step for step in stay if self.after.seat[step.id][0] == there], self.after)
+                beside = [step for step in stay if self.after.seat[step.id][0] == there]
+                kept = _in_order(beside, lambda step: self.after.seat[step.id][1], lambda step: step.acts)
+                moved.difference_update(step.id for step in kept)
         return frozenset(moved)
 
     def replans(self, step: str) -> bool:
@@ -99,13 +114,47 @@ class Edit:
         old, new = self.before.step[step], self.after.step[step]
         return step in self.moved or old.timing(self.before.flow) != new.timing(self.after.flow)
 
+    def guarded(self) -> Iterator[Kept]:
+        """What the edit removes or moves and the guard keeps: waits, splits, branches (EDIT_6)."""
+        for id, step in self.before.step.items():
+            if step.acts:
+                continue
+            where = self.before.inside(id) | {id}
+            if not self.stays(id):
+                changed = id in self.after.step
+                yield Kept(id, f"{step.kind} {id} cannot {'become another kind' if changed else 'be removed'}", where)
+            else:
+                if id in self.moved:
+                    yield Kept(id, f"{step.kind} {id} cannot be moved", where)
+                yield from self._branches(id)
 
-def _in_order(steps: Sequence[BaseStep], after: Outline) -> set[str]:
-    """The most steps whose order is the same in the later version; if it can be either, rather one that acts."""
-    best: list[tuple[int, int, tuple[str, ...]]] = []
-    for number, step in enumerate(steps):
-        seat = after.seat[step.id][1]
-        before = [best[earlier] for earlier in range(number) if after.seat[steps[earlier].id][1] < seat]
-        length, acting, kept = max(before, default=(0, 0, ()))
-        best.append((length + 1, acting + step.acts, (*kept, step.id)))
-    return set(max(best, default=(0, 0, ()))[2])
+    def _branches(self, step: str) -> Iterator[Kept]:
+        names = self.before.step[step].inner_names()
+        now = {branch: self.row(Row(step, branch)) for branch in range(len(names))}
+        there = {branch: row.branch for branch, row in now.items() if row is not None}
+        kept = _in_order(list(there), lambda branch: there[branch], lambda branch: True)
+        for branch, name in enumerate(names):
+            if branch not in kept:
+                what = f"branch {name} of {step} cannot be {'moved' if branch in there else 'removed'}"
+                yield Kept(step, what, self.before.within(Row(step, branch)))
+
+
+def own_settings(step: BaseStep) -> dict[str, Any]:
+    """What a step says, as in a flow file, without the steps on its branches."""
+    data: dict[str, Any] = step.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    for *where, last in step.inner_places():
+        here: Any = data
+        for part in where:
+            here = here[part] if isinstance(part, int) else here.get(part, {})
+        here.pop(last, None)
+    return data
+
+
+def _in_order(things: Sequence[T], seat: Callable[[T], int], rather: Callable[[T], bool]) -> list[T]:
+    """The most things whose later seats are in order; of as many, those with more that one would `rather` keep."""
+    best: list[tuple[int, int, list[int]]] = []
+    for number, thing in enumerate(things):
+        before = [best[earlier] for earlier in range(number) if seat(things[earlier]) < seat(thing)]
+        length, wanted, kept = max(before, default=(0, 0, []))
+        best.append((length + 1, wanted + rather(thing), [*kept, number]))
+    return [things[number] for number in max(best, default=(0, 0, []))[2]]

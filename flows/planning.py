@@ -49,6 +49,15 @@ class Outline:
         """The steps of a sequence."""
         return self.flow.steps if row.owner is None else self.step[row.owner].inner()[row.branch]
 
+    def within(self, row: Row) -> frozenset[str]:
+        """Every step of a sequence, and all on their branches."""
+        found = frozenset(step.id for step in self.steps(row))
+        return found.union(*(self.inside(step) for step in found))
+
+    def inside(self, step: str) -> frozenset[str]:
+        """Every step on the branches of a step."""
+        return frozenset().union(*(self.within(Row(step, branch)) for branch in range(len(self.step[step].inner()))))
+
     def after(self, step: str) -> str | None:
         """What follows a step: the next in its sequence, else what is below the split it is in; None is the end."""
         return self._after[step]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -120,6 +121,13 @@ class BaseStep(Strict):
 
     def timing(self, flow: "Flow") -> object:
         """What decides when who stands here goes on: if an edit changes it, they are planned afresh (EDIT_5)."""
+        return None
+
+    def ends(self, flow: "Flow", since: datetime, zone: ZoneInfo, before: "BaseStep") -> datetime | None:
+        """When who came here at `since`, and has the clock of `zone`, goes on at the latest.
+
+        None: without limit, or more decides than the time, now that the step no longer says what it did `before`.
+        """
         return None
 
     def always_leaves(self) -> bool:

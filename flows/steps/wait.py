@@ -89,19 +89,27 @@ class Wait(BaseStep):
 
     def _moment(self, flow: "Flow", facts: Facts) -> datetime | None:
         """When the wait ends, in UTC; None if the date it counts from is missing."""
-        whose = self.zone or ("flow" if self.until is not None else "person")
-        zone = flow.zone if whose == "flow" else zone_or(facts.person.get("time_zone"), flow.zone)
+        person = zone_or(facts.person.get("time_zone"), flow.zone)
+        if self.until_field is None:
+            return self._timed(flow, facts.since, person)
+        zone = self._clock(flow, person)
+        moment = self._date(facts, zone)
         workdays = Workdays(flow.settings.calendar)
+        return moment if moment is None or self.offset is None else add(moment, self.offset, zone, workdays)
+
+    def _timed(self, flow: "Flow", since: datetime, person: ZoneInfo) -> datetime:
+        zone = self._clock(flow, person)
         if self.for_ is not None:
-            return add(facts.since, self.for_, zone, workdays)
+            return add(since, self.for_, zone, Workdays(flow.settings.calendar))
         if self.until is not None:
             return resolve(self.until, zone)
         if self.until_weekday is not None:
-            return until_weekday(facts.since, self.until_weekday, self.at or _MIDNIGHT, zone)
-        if self.until_field is None:
-            return facts.since
-        moment = self._date(facts, zone)
-        return moment if moment is None or self.offset is None else add(moment, self.offset, zone, workdays)
+            return until_weekday(since, self.until_weekday, self.at or _MIDNIGHT, zone)
+        return since
+
+    def _clock(self, flow: "Flow", person: ZoneInfo) -> ZoneInfo:
+        whose = self.zone or ("flow" if self.until is not None else "person")
+        return flow.zone if whose == "flow" else person
 
     def _date(self, facts: Facts, zone: ZoneInfo) -> datetime | None:
         written = fields.moment(fields.value(facts.namespace(), self.until_field or ""))
@@ -120,6 +128,13 @@ class Wait(BaseStep):
     def timing(self, flow: "Flow") -> object:
         """All that it says, and the clock and calendar that it counts by."""
         return self, flow.time_zone, flow.settings.calendar, flow.settings.waits_during_pause
+
+    def ends(self, flow: "Flow", since: datetime, zone: ZoneInfo, before: BaseStep) -> datetime | None:
+        """When the wait is over; None if a date of the person decides."""
+        try:
+            return None if self.until_field is not None else self._timed(flow, since, zone)
+        except NoSuchMomentError:
+            return None
 
     def summary(self) -> str:
         """`Wait for 3 days`."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -94,6 +95,12 @@ class WaitForAction(BaseStep):
             return None
         zone = zone_or(facts.person.get("time_zone"), flow.zone)
         return add(facts.since, self.within, zone, Workdays(flow.settings.calendar))
+
+    def ends(self, flow: "Flow", since: datetime, zone: ZoneInfo, before: BaseStep) -> datetime | None:
+        """The deadline; None without one, or if something else is waited for than before."""
+        if isinstance(self.within, str) or not isinstance(before, WaitForAction) or before.actions != self.actions:
+            return None
+        return add(since, self.within, zone, Workdays(flow.settings.calendar))
 
     def _came(
         self, number: int, wanted: ActionFilter, flow: "Flow", facts: Facts, deadline: datetime | None

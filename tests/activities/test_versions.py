@@ -52,15 +52,21 @@ def test_EDIT_1_every_save_is_a_new_version_and_a_stale_one_is_refused(database_
     db, definitions = Database(database_url), Definitions()
     flow = flow_with({"id": "a", "kind": "wait", "for": "1 day"})
     longer = flow_with({"id": "a", "kind": "wait", "for": "2 days"})
+    def edit(flow: Flow, source: str, expected: int | None = None) -> None:
+        db.transact(
+            lambda session: (
+                versions.replace(session, definitions, CATALOG, flow, source, NOW, expected=expected) and None
+            )
+        )
+
     db.transact(lambda session: versions.create(session, flow, "one", NOW) and None)
-    db.transact(lambda session: versions.replace(session, definitions, longer, "two", NOW, expected=1) and None)
+    edit(longer, "two", expected=1)
     with pytest.raises(versions.StaleEdit):
-        db.transact(lambda session: versions.replace(session, definitions, flow, "three", NOW, expected=1) and None)
+        edit(flow, "three", expected=1)
     with pytest.raises(versions.FlowExists):
         db.transact(lambda session: versions.create(session, flow, "four", NOW) and None)
-    unknown = flow.model_copy(update={"id": "x"})
     with pytest.raises(UnknownFlow):
-        db.transact(lambda session: versions.replace(session, definitions, unknown, "", NOW) and None)
+        edit(flow.model_copy(update={"id": "x"}), "")
     assert db.look(lambda session: session.get_one(FlowRow, "f").version) == 2
     definitions = Definitions()
     assert db.look(lambda session: definitions.outline(session, "f", 1).flow) == flow

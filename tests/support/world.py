@@ -191,10 +191,12 @@ class World:
         await self.core.dispatcher.write(lambda session: versions.create(session, flow, "", now()) and None)
         return flow.id
 
-    async def edit(self, flow: Flow) -> None:
+    async def edit(self, flow: Flow, *, dry_run: bool = False) -> versions.Edited:
         """Save a new version."""
-        await self.core.dispatcher.write(
-            lambda session: versions.replace(session, self.core.definitions, flow, "", now()) and None
+        return await self.core.dispatcher.write(
+            lambda session: versions.replace(
+                session, self.core.definitions, self.core.crm.catalog(session), flow, "", now(), dry_run=dry_run
+            )
         )
 
     async def flow(self, name: str, *steps: dict[str, Any], **settings: Any) -> str:
