@@ -89,7 +89,7 @@ async def test_EDIT_6_branches_and_splits_with_people_on_them(world: World) -> N
         with pytest.raises(StepsOccupied) as refused:
             await world.edit(world.definition("branch", *steps, settings=GUARDED))
         assert why in str(refused.value)
-    more = split("s", everyone, {"name": "more", "happened": {"event": "order.placed"}})
+    more = split("s", {"name": "more", "happened": {"event": "order.placed"}}, everyone)
     await world.edit(world.definition("branch", mail("a"), more, mail("b"), settings=GUARDED))
 
 
