@@ -135,6 +135,12 @@ class Settings(BaseSettings):
         title="Public address",
         description="Links in mails begin with it.",
     )
+    scripts: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
+        default_factory=lambda known: known["home"] / "scripts",
+        title="Scripts",
+        description="The folder of the executables that flows may start. They see no setting of ferd's, and of the "
+        "environment only variables whose names begin with SCRIPT_.",
+    )
     private_webhooks: bool = Field(
         default_factory=lambda known: _is_loopback(known["host"]),
         title="Private webhooks",

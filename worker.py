@@ -29,6 +29,7 @@ from activities.files import StoredFiles
 from activities.mail.smtp import SmtpMail
 from activities.mail.tokens import Tokens
 from activities.retention import Retention
+from activities.scripts.runs import ScriptRunner
 from activities.sms.twilio import TwilioSms
 from activities.web import Web
 from activities.webhooks.calls import WebhookCalls
@@ -112,6 +113,7 @@ class _Room:
             settings.public_url,
             connections=AT_ONCE,
         )
+        self.scripts = ScriptRunner(self._db, settings.scripts, now)
         self.web = Web(private=settings.private_webhooks)
         self.ports: Mapping[type, Port[Any]] = {
             Email: self.mail,
@@ -125,13 +127,16 @@ class _Room:
         control = Worker(
             self._client, task_queue=control_queue(self._queue), activities=self.core.control_activities()
         )
-        beside = [asyncio.create_task(self.core.sweep.run()), asyncio.create_task(self.retention.run())]
+        beside = [
+            asyncio.create_task(work) for work in (self.core.sweep.run(), self.retention.run(), self.scripts.run())
+        ]
         try:
             async with control:
                 yield
         finally:
             for task in beside:
                 task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await self.mail.close()
             await self.web.close()
             await self.sms.close()

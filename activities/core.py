@@ -23,10 +23,11 @@ from activities.journey import JourneyActivities
 from activities.participants import Participants
 from activities.repeating import RepeatActivities
 from activities.repeats import Repeats
+from activities.scripts.runs import ScriptStarts
 from activities.standing import Rules, Standing
-from activities.steps import Steps
+from activities.steps import Steps, StorePort
 from activities.sweep import Sweep
-from flows.ports import Port
+from flows.ports import Port, StartScript
 from store.database import Database
 from workflows.contract import TASK_QUEUE
 
@@ -74,7 +75,8 @@ class Core:
         events = Events(definitions, crm, enrolment)
         jobs = EnrolmentJobs(definitions, crm, enrolment)
         rules = Rules(definitions, crm, HandOvers(enrolment, crm).hand_over)
-        steps = Steps(rules, dict.fromkeys(crm.performs, crm))
+        in_store: dict[type, StorePort] = {**dict.fromkeys(crm.performs, crm), StartScript: ScriptStarts()}
+        steps = Steps(rules, in_store)
         attention = Attention(Participants(rules), Repeats(steps))
         chores = Chores(dispatcher, attention, crm.companies, clock)
         return cls(

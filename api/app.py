@@ -33,6 +33,7 @@ from api import (
     people,
     public,
     refusals,
+    scripts,
     versions,
     work,
 )
@@ -54,6 +55,7 @@ GUARDED: Sequence[APIRouter] = (
     files.router,
     blocked.router,
     endpoints.router,
+    scripts.router,
     flows.router,
     edits.router,
     versions.router,

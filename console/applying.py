@@ -28,6 +28,7 @@ PATHS: Mapping[Noun, str] = {
     Noun.PROJECT: "/v1/projects",
     Noun.SUBSCRIPTION_TYPE: "/v1/subscription-types",
     Noun.ENDPOINT: "/v1/endpoints",
+    Noun.SCRIPT: "/v1/scripts",
     Noun.CONTENT: "/v1/content",
     Noun.FLOW: "/v1/flows",
 }

@@ -20,6 +20,7 @@ _KINDS: dict[Noun, Kind] = {
     Noun.PROJECT: "project",
     Noun.SUBSCRIPTION_TYPE: "subscription_type",
     Noun.ENDPOINT: "endpoint",
+    Noun.SCRIPT: "script",
 }
 
 

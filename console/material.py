@@ -1,8 +1,8 @@
 """Files of a marketing team, read: flows, and the content, links, forms, selections and files that they refer to.
 
 A folder is laid out as `examples/` is: `flows/NAME.yaml`, `content/NAME/` with content.yaml, body.html and body.txt,
-`files/`, and beside them links.yaml, forms.yaml, selections.yaml, projects.yaml, subscription-types.yaml and
-endpoints.yaml.
+`files/`, and beside them links.yaml, forms.yaml, selections.yaml, projects.yaml, subscription-types.yaml,
+endpoints.yaml and scripts.yaml.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from activities.crm.faults import fault
 from activities.crm.library import ContentIn, FormIn, LinkIn
 from activities.crm.models import NamedIn
+from activities.scripts.scripts import ScriptIn
 from activities.webhooks.endpoints import EndpointIn
 from console.problems import Flaw
 from console.shell import Failure
@@ -42,6 +43,7 @@ class Noun(StrEnum):
     PROJECT = "project"
     SUBSCRIPTION_TYPE = "subscription type"
     ENDPOINT = "endpoint"
+    SCRIPT = "script"
     CONTENT = "content"
     FLOW = "flow"
 
@@ -52,6 +54,7 @@ LISTS: Mapping[str, tuple[Noun, type[BaseModel]]] = {
     "selections": (Noun.SELECTION, NamedIn),
     "projects": (Noun.PROJECT, NamedIn),
     "endpoints": (Noun.ENDPOINT, EndpointIn),
+    "scripts": (Noun.SCRIPT, ScriptIn),
     "subscription-types": (Noun.SUBSCRIPTION_TYPE, NamedIn),
 }
 """Files that hold a list of things, by their names without ending."""

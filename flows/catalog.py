@@ -8,8 +8,9 @@ from typing import Literal, Protocol
 from flows.problems import Problem
 
 Kind = Literal[
-    "content", "selection", "project", "flow", "link", "form", "file", "subscription_type", "endpoint", "associate"
-]
+    "content", "selection", "project", "flow", "link", "form", "file", "subscription_type", "associate", "endpoint",
+    "script",
+]  # fmt: skip
 
 
 class Catalog(Protocol):

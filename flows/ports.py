@@ -109,6 +109,18 @@ class CallWebhook:
     keep: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class StartScript:
+    """Start a named script and do not wait for it (STEP_12)."""
+
+    script: str
+    flow: str
+    step: str
+    participant: str
+    person: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
 Request = (
     Email
     | Sms
@@ -119,6 +131,7 @@ Request = (
     | CreateSale
     | Distribute
     | CallWebhook
+    | StartScript
 )
 
 

@@ -8,7 +8,7 @@ from sqlmodel import Session, SQLModel, col
 from flows.catalog import Kind
 from store.flows import FlowRow
 from store.library import ContentRow, FileRow, FormRow, LinkRow, SubscriptionType
-from store.outside import EndpointRow
+from store.outside import EndpointRow, ScriptRow
 from store.people import Associate, Project, Selection
 
 _TABLES: Mapping[Kind, type[SQLModel]] = {
@@ -22,6 +22,7 @@ _TABLES: Mapping[Kind, type[SQLModel]] = {
     "subscription_type": SubscriptionType,
     "associate": Associate,
     "endpoint": EndpointRow,
+    "script": ScriptRow,
 }
 _MOST_NAMES = 1_000
 

@@ -11,6 +11,7 @@ from flows.steps.finish import Finish
 from flows.steps.notify_email import NotifyEmail
 from flows.steps.notify_sms import NotifySms
 from flows.steps.remove_from import RemoveFrom
+from flows.steps.run_script import RunScript
 from flows.steps.send_email import SendEmail
 from flows.steps.send_sms import SendSms
 from flows.steps.split import EveryoneElse, Split, SplitBranch
@@ -31,6 +32,7 @@ Step = Annotated[
     | AddTo
     | RemoveFrom
     | CallWebhook
+    | RunScript
     | Exit
     | Finish
     | Unavailable,

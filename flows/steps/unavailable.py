@@ -20,8 +20,7 @@ class Unavailable(Action):
     model_config = ConfigDict(extra="allow")
 
     kind: Literal[
-        "create_follow_up", "create_request", "create_sale", "distribute", 
-        "run_script",
+        "create_follow_up", "create_request", "create_sale", "distribute",
     ] = Field(title="Kind", description="A kind of step that this version does not have.")  # fmt: skip
 
     def enter(self, flow: "Flow", facts: Facts) -> Move:
