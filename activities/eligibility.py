@@ -1,7 +1,10 @@
 """Whether a message may go to this person now (PART_2). Checked in the gate, before every message."""
 
+from typing import Any, cast
+
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session
+from sqlalchemy.sql.dml import ReturningInsert
+from sqlmodel import Session, col
 
 from activities.crm.embedded import EmbeddedCrm
 from flows.definition import Flow
@@ -51,11 +54,19 @@ def _consent(flow: Flow, step: Message, person: Values) -> Leave | None:
 
 
 def _claim(session: Session, row: ParticipantRow, channel: Channel, address: str) -> bool:
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     place = {"flow": row.flow, "generation": row.generation, "channel": channel, "address": address}
-    while (claim := session.get(AddressClaim, tuple(place.values()))) is None:
-        # Two at once: the insert waits for the other, whose claim is then there, or gone again.
-        session.connection().execute(
-            dialect.insert(AddressClaim).values(**place, participant=row.id).on_conflict_do_nothing()
-        )
-    return claim.participant == row.id
+    claim = _CLAIM[session.get_bind().dialect.name]
+    return bool(session.connection().scalar(claim, {**place, "participant": row.id}) == row.id)
+
+
+def _insert(dialect: Any) -> ReturningInsert[Any]:
+    """Claim an address, or leave it to who has it; answers whose it is. Two at once: one waits for the other."""
+    insert = dialect.insert(AddressClaim)
+    taken = insert.on_conflict_do_update(
+        index_elements=["flow", "generation", "channel", "address"],
+        set_={"participant": AddressClaim.__table__.c["participant"]},  # type: ignore[attr-defined]
+    )
+    return cast(ReturningInsert[Any], taken.returning(col(AddressClaim.participant)))
+
+
+_CLAIM = {"postgresql": _insert(postgresql), "sqlite": _insert(sqlite)}

@@ -26,7 +26,7 @@ from flows.success import event_meets, state_meets
 from store.columns import new_id
 from store.flows import TAKES_PEOPLE, FlowRow, FlowTrigger
 from store.journeys import EventRow, EventUse, JournalRow, ParticipantRow
-from store.people import Person
+from store.locks import lock_person
 
 # Events after which a condition on the person, the company or a membership may have come to hold.
 CHANGES = ("person_updated", "added_to_selection", "added_to_project")
@@ -59,9 +59,7 @@ class Events:
         """Store an event and match it; None if it was known already."""
         if event.person:
             # The person first, as everywhere: a wait that is being entered at this moment sees the event or is woken.
-            session.connection().execute(
-                select(col(Person.id)).where(col(Person.id) == event.person).with_for_update()
-            )
+            lock_person(session, event.person)
         if event.id and self._known(session, event):
             return None
         id = new_id("evt")

@@ -7,10 +7,11 @@ effect has begun, and whoever finds `planned` later knows that somebody may have
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlmodel import Session, col
 
-from store.journeys import EffectRow, EffectStatus, ParticipantRow
+from store.database import AS_WRITTEN
+from store.journeys import EffectRow, EffectStatus, MessageRow, ParticipantRow
 
 VISIT = 1
 _SETTLED = (EffectStatus.DONE, EffectStatus.REPEATED)
@@ -27,11 +28,23 @@ def visit_of(key: str) -> int:
 
 
 Beginning = Literal["begun", "settled", "lost"]
+_LOOK_UP = (
+    select(EffectRow, MessageRow)
+    .outerjoin(MessageRow, col(MessageRow.effect) == col(EffectRow.key))
+    .where(col(EffectRow.key) == bindparam("key"))
+    .with_for_update(of=EffectRow)
+)
+
+
+def look_up(session: Session, key: str) -> tuple[EffectRow | None, MessageRow | None]:
+    """What is known of an effect, locked, and the message that it sends."""
+    found = session.execute(_LOOK_UP, {"key": key}, execution_options=AS_WRITTEN).one_or_none()
+    return (None, None) if found is None else (found[0], found[1])
 
 
 def begin(
-    session: Session,
     row: ParticipantRow,
+    effect: EffectRow | None,
     *,
     step: str,
     kind: str,
@@ -40,7 +53,7 @@ def begin(
     repeat: bool,
     mine: bool,
 ) -> tuple[Beginning, EffectRow]:
-    """Plan an effect, and say whether it may be done now.
+    """Plan an effect, of which this is known, and say whether it may be done now. The caller adds it to the session.
 
     begun    planned in this transaction: do it
     settled  done, or unknown and left to a person: go on
@@ -48,11 +61,9 @@ def begin(
 
     `repeat` is the step's policy for what is unknown; `mine` says that this very attempt planned it and has not called.
     """
-    key = key_of(row.id, step)
-    effect = session.get(EffectRow, key, with_for_update=True)
     if effect is None:
         effect = EffectRow(
-            key=key,
+            key=key_of(row.id, step),
             participant=row.id,
             flow=row.flow,
             step=step,
@@ -61,7 +72,6 @@ def begin(
             status=EffectStatus.PLANNED,
             planned_at=now,
         )
-        session.add(effect)
         return "begun", effect
     if effect.status in _SETTLED or (effect.status is EffectStatus.UNKNOWN and not repeat):
         return "settled", effect

@@ -3,19 +3,22 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import bindparam, exists, select
 from sqlmodel import Session, col
 
 from activities.crm.embedded import EmbeddedCrm
 from flows.events import of_same_key
 from flows.facts import Content, Happening, Values
 from flows.outcome import Status
+from store.database import AS_WRITTEN
 from store.journeys import EffectStatus, EventRow, EventUse, MessageRow, ParticipantRow
 from store.library import ContentRow, LinkRow
 
 # A wait looks at this many events of a person at the most: the earliest ones decide.
 _MOST = 200
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_CONTENT = select(ContentRow).where(col(ContentRow.id) == bindparam("id"))
+_LINKS = select(col(LinkRow.id), col(LinkRow.url))
 
 
 class StoreRecords:
@@ -33,7 +36,7 @@ class StoreRecords:
 
     def content(self, content: str) -> Content | None:
         """The prepared e-mail with this id."""
-        row = self._session.get(ContentRow, content)
+        row = self._session.scalar(_CONTENT, {"id": content}, execution_options=AS_WRITTEN)
         if row is None:
             return None
         return Content(
@@ -52,7 +55,7 @@ class StoreRecords:
 
     def links(self) -> Mapping[str, str]:
         """Every registered link: id -> URL."""
-        rows = self._session.connection().execute(select(col(LinkRow.id), col(LinkRow.url)))
+        rows = self._session.connection().execute(_LINKS)
         return {row[0]: row[1] for row in rows}
 
     def happenings(

@@ -81,15 +81,16 @@ class Repeats:
         if row.tries and not mine and row.status is EffectStatus.PLANNED and not repeats(step):
             self._unknown(here, row, "no answer: the worker was lost while it acted")
             return None
-        facts = here.facts_for(_message_id(session, effect) if isinstance(step, Message) else "")
-        move = step.enter(here.outline.flow, facts)
+        sent = _message_of(session, effect)
+        message = (sent.id if sent is not None else new_id("msg")) if isinstance(step, Message) else ""
+        move = step.enter(here.outline.flow, here.facts_for(message))
         if not isinstance(move, Do):
             self._not_done(here, row, move.text if isinstance(move, Fail | GoOn | Leave) else "the step waits")
             return None
         row.status, row.settled_at = EffectStatus.PLANNED, None
         row.tries += 0 if mine else 1
         if isinstance(move.request, Email | Sms):
-            self._steps.keep(here, step, move.request, effect)
+            self._steps.keep(here, step, move.request, effect, sent)
         return Begun(effect, step.id, move.request, move.text)
 
     def settle(
@@ -174,7 +175,7 @@ class Repeats:
         self._give_back(here)
 
     def _message(self, session: Session, effect: EffectRow, headers: dict[str, str] | None = None) -> None:
-        message = session.scalar(select(MessageRow).where(col(MessageRow.effect) == effect.key))
+        message = _message_of(session, effect.key)
         if message is not None:
             message.state, message.headers = effect.status, headers or message.headers
 
@@ -184,7 +185,6 @@ class Repeats:
             here.session.execute(delete(AddressClaim).where(col(AddressClaim.participant) == here.row.id))
 
 
-def _message_id(session: Session, effect: str) -> str:
-    known = session.scalar(select(col(MessageRow.id)).where(col(MessageRow.effect) == effect))
-    return known or new_id("msg")
+def _message_of(session: Session, effect: str) -> MessageRow | None:
+    return session.scalar(select(MessageRow).where(col(MessageRow.effect) == effect))
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete
 from sqlmodel import Session, col
 
 from activities import draining, edited
@@ -24,13 +24,14 @@ from flows.outcome import HandOver, Reason, Status
 from flows.planning import Due, Line, Outline, Rest, Stuck, course
 from flows.steps.base import BaseStep, Leave
 from flows.success import state_meets
-from store.database import lock_flow
+from store.database import AS_WRITTEN
 from store.flows import FlowRow, FlowStatus
 from store.journeys import AddressClaim, EventUse, JournalRow, ParticipantRow
-from store.people import Person
+from store.locks import lock_participant
 from workflows.contract import Done, Hold, Perform, Plan, Wait
 
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
+_GIVE_BACK = delete(AddressClaim).where(col(AddressClaim.participant) == bindparam("gone"))
 
 HandOverTo = Callable[["Standing", HandOver], None]
 """Hands someone who leaves over to another flow or to a selection (STEP_16)."""
@@ -67,18 +68,11 @@ class Standing:
     @classmethod
     def lock(cls, session: Session, participant: str, now: datetime, rules: Rules) -> "Standing":
         """Lock the person, the flow (shared) and the participant, in this order."""
-        of = session.connection().execute(
-            select(col(ParticipantRow.person), col(ParticipantRow.flow)).where(col(ParticipantRow.id) == participant)
-        )
-        found = of.one_or_none()
-        if found is None:
+        locked = lock_participant(session, participant)
+        if locked is None:
             raise UnknownParticipant(participant)
-        person, flow = found
-        if session.get_bind().dialect.name == "postgresql":
-            session.connection().execute(select(col(Person.id)).where(col(Person.id) == person).with_for_update())
-        lock_flow(session, flow)
-        row = session.scalars(select(ParticipantRow).where(col(ParticipantRow.id) == participant).with_for_update())
-        return cls(session, now, row.one(), session.get_one(FlowRow, flow), rules)
+        row, flow = locked
+        return cls(session, now, row, flow, rules)
 
     # --- what is known -------------------------------------------------------------------------------------------
 
@@ -332,12 +326,13 @@ class Standing:
             }
         )
         self.tell(Line(stood if at is None else at, "", "left", f"{row.status.value.replace('_', ' ')}: {leave.text}"))
-        self.session.execute(delete(AddressClaim).where(col(AddressClaim.participant) == row.id))
+        self.session.execute(_GIVE_BACK, {"gone": row.id}, execution_options=AS_WRITTEN)
         hand_over = leave.on_success if reason is Reason.SUCCESS else leave.hand_over
         if hand_over is not None and row.status is not Status.CANCELLED:
             if self.flow.status is FlowStatus.OFF:
                 self.tell(Line(stood if at is None else at, "", "skipped", "handed over to nobody: the flow is off"))
             else:
+                self.session.flush()
                 self.rules.hand_over(self, hand_over)
         draining.left(self.session, self.flow, row.id)
         return plan

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from activities import eligibility, ledger
 from activities.standing import Rules, Standing
@@ -37,7 +36,8 @@ class StorePort(Protocol):
 
     def perform(
         self, session: Session, request: Any, *, at: datetime, cause: Sequence[str]
-    ) -> Done: ...
+    ) -> Done:
+        """Do it. Raises NotDone with nothing changed: behind a savepoint of its own."""
 
 
 class LeavesStore(Exception):
@@ -114,7 +114,8 @@ class Steps:
             refused = eligibility.check(
                 here.session, self.rules.crm, here.row, here.outline.flow, step, here.facts().person
             )
-        message = self._message_id(here, step) if isinstance(step, Message | Notification) else ""
+        effect, sent = ledger.look_up(here.session, ledger.key_of(here.row.id, step.id))
+        message = sent.id if sent is not None else new_id("msg")
         move = refused or step.enter(here.outline.flow, here.facts_for(message))
         if isinstance(move, Leave):
             return here.leave(move)
@@ -130,7 +131,7 @@ class Steps:
             raise TypeError(f"{step.id} acts, yet answered {move}")
         if in_store and type(move.request) not in self._store_ports:
             raise LeavesStore(step.id)
-        return self._begin(here, step, move, mine=mine)
+        return self._begin(here, step, move, effect, sent, mine=mine)
 
     def _switched_off(self, here: Standing, step: Action, *, mine: bool) -> Plan:
         """The flow is off: the step is skipped (LIFE_9). What may have happened before is left to a person."""
@@ -173,16 +174,19 @@ class Steps:
             return here.plan
         return here.wait_here(step, at, f"not before {at:%Y-%m-%d %H:%M} UTC: sending window or pause date")
 
-    def _message_id(self, here: Standing, step: Action) -> str:
-        known = here.session.scalar(
-            select(col(MessageRow.id)).where(col(MessageRow.effect) == ledger.key_of(here.row.id, step.id))
-        )
-        return known or new_id("msg")
-
-    def _begin(self, here: Standing, step: Action, move: Do, *, mine: bool) -> Plan | Begun:
+    def _begin(
+        self,
+        here: Standing,
+        step: Action,
+        move: Do,
+        known: EffectRow | None,
+        sent: MessageRow | None,
+        *,
+        mine: bool,
+    ) -> Plan | Begun:
         beginning, effect = ledger.begin(
-            here.session,
             here.row,
+            known,
             step=step.id,
             kind=step.kind,
             channel=step.channel,
@@ -199,17 +203,19 @@ class Steps:
         port = self._store_ports.get(type(move.request))
         if port is not None:
             return self._in_store(here, step, move, effect, port)
+        here.session.add(effect)
         if isinstance(move.request, Email | Sms):
-            self.keep(here, step, move.request, effect.key)
+            self.keep(here, step, move.request, effect.key, sent)
         return Begun(effect.key, step.id, move.request, move.text)
 
     def _in_store(self, here: Standing, step: Action, move: Do, effect: EffectRow, port: StorePort) -> Plan:
         try:
-            with here.session.begin_nested():
-                done = port.perform(here.session, move.request, at=here.now, cause=here.row.cause)
+            done = port.perform(here.session, move.request, at=here.now, cause=here.row.cause)
         except NotDone as error:
+            here.session.add(effect)
             ledger.settle(effect, EffectStatus.FAILED, here.now, error=error.text)
             return self._given_up(here, step, "the change was refused")
+        here.session.add(effect)
         return self._done(here, step, effect, done, done.text or move.text)
 
     def settle(
@@ -224,9 +230,10 @@ class Steps:
     ) -> Plan | None:
         """Write down how an effect went and plan on; None: it is worth another try at once."""
         here = Standing.lock(session, participant, now, self.rules)
-        effect = session.get_one(EffectRow, begun.key, with_for_update=True)
+        effect, message = ledger.look_up(session, begun.key)
+        if effect is None:
+            raise LookupError(begun.key)
         step = here.outline.step.get(begun.step)
-        message = session.scalar(select(MessageRow).where(col(MessageRow.effect) == begun.key))
         if isinstance(outcome, Done):
             if message is not None:
                 message.state, message.headers = EffectStatus.DONE, dict(outcome.data)
@@ -310,7 +317,7 @@ class Steps:
         step = None if stopped is not None else here.walk()
         if stopped is not None or not isinstance(step, Action) or here.row.position != position:
             return stopped or here.plan
-        effect = session.get(EffectRow, ledger.key_of(here.row.id, step.id), with_for_update=True)
+        effect, _ = ledger.look_up(session, ledger.key_of(here.row.id, step.id))
         if effect is not None and effect.status is EffectStatus.PLANNED and not repeats(step):
             ledger.settle(effect, EffectStatus.UNKNOWN, now, error="no answer")
             self._unknown(here, step)
@@ -320,9 +327,8 @@ class Steps:
             return self._later(here, step, effect)
         return here.wait_here(step, now + FIRST_WAIT, "no worker answered; trying again later")
 
-    def keep(self, here: Standing, step: Action, sent: Email | Sms, effect: str) -> None:
+    def keep(self, here: Standing, step: Action, sent: Email | Sms, effect: str, row: MessageRow | None) -> None:
         """Keep the message as it leaves, so that a person can see what was sent."""
-        row = here.session.get(MessageRow, sent.message)
         if row is None:
             row = MessageRow(
                 id=sent.message, effect=effect, channel=step.channel, person=here.row.person,

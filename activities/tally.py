@@ -1,49 +1,63 @@
 """Counters kept in the transactions that change what they count; read as sums over their shards."""
 
+from collections import Counter
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Insert, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
+from store.database import at_end
 from store.flows import Tally
 
 SHARDS = 8
+_PLACE = ("flow", "generation", "measure", "name", "shard")
 
 Measure = Literal["enrolled", "status", "reason", "waiting", "passed", "success", "refused"]
 Changes = Mapping[tuple[Measure, str], int]
+Counts = Counter[tuple[str, int, Measure, str, int]]
 
 
 def count(session: Session, flow: str, generation: int, spread: int, changes: Changes) -> None:
-    """Add to counters of a flow's generation. `spread` picks the shard: give a participant's number."""
+    """Add to counters of a flow's generation. `spread` picks the shard: give a participant's number.
+
+    Written as the transaction's last, all at once: counters are what many transactions share, and locked shortly.
+    """
+    counts = Counter({(flow, generation, *which, spread % SHARDS): change for which, change in changes.items()})
+    if session.in_nested_transaction():
+        _write(session, counts)  # to be undone with it
+    else:
+        session.info.setdefault("counted", Counter()).update(counts)
+        at_end(session, _write_collected)
+
+
+def _write_collected(session: Session) -> None:
+    _write(session, session.info.pop("counted", Counter()))
+
+
+def _write(session: Session, counts: Counts) -> None:
     rows = [
-        {
-            "flow": flow,
-            "generation": generation,
-            "measure": measure,
-            "name": name,
-            "shard": spread % SHARDS,
-            "count": change,
-        }
-        for (measure, name), change in sorted(changes.items())  # one order everywhere: no deadlock
+        {**dict(zip(_PLACE, place, strict=True)), "count": change}
+        for place, change in sorted(counts.items())  # one order everywhere: no deadlock
         if change
     ]
-    if not rows:
-        return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    if rows:
+        session.connection().execute(_ADD[session.get_bind().dialect.name], rows)
+
+
+def _add(dialect: Any) -> Insert:
     insert = dialect.insert(Tally)
-    session.connection().execute(
-        insert.on_conflict_do_update(
-            index_elements=["flow", "generation", "measure", "name", "shard"],
-            set_={"count": Tally.__table__.c["count"] + insert.excluded["count"]},  # type: ignore[attr-defined]
-        ),
-        rows,
-    )
+    total = Tally.__table__.c["count"] + insert.excluded["count"]  # type: ignore[attr-defined]
+    return cast(Insert, insert.on_conflict_do_update(index_elements=_PLACE, set_={"count": total}))
+
+
+_ADD: dict[str, Insert] = {"postgresql": _add(postgresql), "sqlite": _add(sqlite)}
 
 
 def counted(session: Session, flow: str) -> dict[tuple[int, str, str], int]:
     """All counters of a flow: (generation, measure, name) -> count. A few hundred rows at the most."""
+    _write_collected(session)
     total = func.sum(col(Tally.count))
     query = (
         select(col(Tally.generation), col(Tally.measure), col(Tally.name), total)

@@ -22,6 +22,9 @@ from sqlmodel import Session
 
 T = TypeVar("T")
 
+AS_WRITTEN: dict[str, Any] = {"autoflush": False}
+"""Execution options of a read that needs nothing of what this transaction has yet to write: so that is written once."""
+
 _CONFLICTS = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL asks for another try
 _TRIES = 5
 _POSTGRES_CONNECTIONS = 16
@@ -70,7 +73,10 @@ class Database:
         for attempt in range(1, _TRIES + 1):
             try:
                 with self._turn(), Session(self._writer, expire_on_commit=False) as session, session.begin():
-                    return work(session)
+                    answer = work(session)
+                    for at_end in session.info.pop("at_end", {}).values():
+                        at_end(session)
+                    return answer
             except DBAPIError as error:
                 if attempt == _TRIES or getattr(error.orig, "sqlstate", None) not in _CONFLICTS:
                     raise
@@ -114,6 +120,11 @@ class Database:
         if self._turns is not None:
             os.close(self._turns)
             self._turns = None
+
+
+def at_end(session: Session, work: Callable[[Session], None]) -> None:
+    """Have something done once, as the last of this transaction; asked for twice, it is done once."""
+    session.info.setdefault("at_end", {})[work] = work
 
 
 def lock_flow(session: Session, flow: str, *, exclusive: bool = False) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session, SQLModel, col
 
 from activities.crm import changes, companies, people, work
@@ -22,8 +22,14 @@ from activities.crm.values import email_key
 from flows.making import CreateFollowUp, CreateRequest, CreateSale, Distribute
 from flows.ports import ChangeMembership, ChangePerson, Done, NotDone
 from store.columns import new_id
+from store.database import AS_WRITTEN
 from store.inserts import insert_new
-from store.people import Associate, BlockedAddress, Company, Person, Selection
+from store.locks import lock_person
+from store.people import Associate, BlockedAddress, Company, Selection
+
+_BLOCKED = select(col(BlockedAddress.id)).where(
+    col(BlockedAddress.channel) == bindparam("channel"), col(BlockedAddress.address) == bindparam("address")
+)
 
 
 class EmbeddedCrm:
@@ -96,10 +102,8 @@ class EmbeddedCrm:
 
     def is_blocked(self, session: Session, channel: Channel, key: str) -> bool:
         """Whether nothing is sent to this address any more (PART_2)."""
-        query = select(col(BlockedAddress.id)).where(
-            col(BlockedAddress.channel) == channel, col(BlockedAddress.address) == key
-        )
-        return session.scalar(query) is not None
+        where = {"channel": channel, "address": key}
+        return session.scalar(_BLOCKED, where, execution_options=AS_WRITTEN) is not None
 
     def block(self, session: Session, channel: Channel, address: str, reason: str, at: datetime) -> None:
         """Send nothing to this address any more; an address blocked before keeps its reason."""
@@ -110,7 +114,7 @@ class EmbeddedCrm:
             insert_new(session, BlockedAddress, [row])
 
     def _change_person(self, session: Session, request: ChangePerson, at: datetime, cause: Sequence[str]) -> Done:
-        person = session.get(Person, request.person, with_for_update=True)
+        person = lock_person(session, request.person)
         if person is None or person.deleted_at is not None:
             raise Missing("person", request.person)
         company = session.get(Company, person.company, with_for_update=True) if person.company else None

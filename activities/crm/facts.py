@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session, SQLModel, col
 
+from store.database import AS_WRITTEN
 from store.people import Associate, Company, Person
 
 _HIDDEN = {"email_key", "name_key", "deleted_at"}
@@ -24,7 +25,7 @@ class PersonFacts:
 
 def facts_of(session: Session, person: str) -> PersonFacts:
     """What is known of the person with this id; nothing if there never was one."""
-    row = session.get(Person, person)
+    row = session.get(Person, person, execution_options=AS_WRITTEN)
     if row is None:
         return PersonFacts()
     known = {**_fields(row), "name": row.name, "deleted": row.deleted_at is not None}

@@ -1,0 +1,63 @@
+"""Locks: whatever decides about one person has the person first, then the flow, then the participant.
+
+One order everywhere, so that nobody waits in a circle. What was locked is kept until the transaction ends.
+"""
+
+from typing import cast
+
+from sqlalchemy import bindparam, select
+from sqlmodel import Session, col
+
+from store.database import lock_flow
+from store.flows import FlowRow
+from store.journeys import ParticipantRow
+from store.people import Person
+
+_PERSON = select(Person).where(col(Person.id) == bindparam("person")).with_for_update()
+_PERSON_OF = (
+    select(col(ParticipantRow.flow))
+    .join(Person, col(Person.id) == col(ParticipantRow.person))
+    .where(col(ParticipantRow.id) == bindparam("participant"))
+    .with_for_update(of=Person)
+)
+_FLOW_OF = select(col(ParticipantRow.flow)).where(col(ParticipantRow.id) == bindparam("participant"))
+_ALL = (
+    select(ParticipantRow, FlowRow, Person)
+    .join(FlowRow, col(FlowRow.id) == col(ParticipantRow.flow))
+    .outerjoin(Person, col(Person.id) == col(ParticipantRow.person))
+    .where(col(ParticipantRow.id) == bindparam("participant"))
+    .with_for_update(of=ParticipantRow)
+)
+
+
+def lock_person(session: Session, person: str) -> Person | None:
+    """The person, locked; None: there is none. Who is locked already costs nothing more."""
+    held = session.info.get("locked", {}).get(person)
+    if held is not None:
+        return cast(Person, held)
+    row = session.scalars(_PERSON, {"person": person}).one_or_none()
+    if row is not None:
+        _remember(session, row)
+    return row
+
+
+def lock_participant(session: Session, participant: str) -> tuple[ParticipantRow, FlowRow] | None:
+    """The participant and its flow, locked (the flow shared) after its person; None: there is none."""
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time
+        flow = session.connection().scalar(_PERSON_OF, {"participant": participant})
+        if flow is None:  # the person is gone, or the participant
+            flow = session.connection().scalar(_FLOW_OF, {"participant": participant})
+        if flow is not None:
+            lock_flow(session, flow)
+    rows = session.execute(_ALL, {"participant": participant}).one_or_none()
+    if rows is None:
+        return None
+    row, flow, person = rows
+    if person is not None:
+        _remember(session, person)
+    return row, flow
+
+
+def _remember(session: Session, person: Person) -> None:
+    if not session.in_nested_transaction():  # a savepoint that is rolled back gives its locks back
+        session.info.setdefault("locked", {})[person.id] = person
