@@ -121,6 +121,23 @@ for _command, _summary in {
     _lifecycle(_command, _summary)
 
 
+def _brake(verb: str, summary: str) -> None:
+    @app.command(f"{verb}-all", help=summary, rich_help_panel=WORK)
+    def give(
+        channel: Annotated[
+            str | None, typer.Option(help="Only this channel, in all flows: email, sms, crm or webhook.")
+        ] = None,
+        json: Json = False,
+    ) -> None:
+        from console.lifecycle import brake
+
+        brake(settings(), verb, channel, json=json)
+
+
+_brake("pause", "Pause every flow at once, or one channel in all of them.")
+_brake("resume", "End the pause of every flow, or of one channel.")
+
+
 @app.command(rich_help_panel=WORK)
 def flows(json: Json = False) -> None:
     """List the flows with their status and numbers."""

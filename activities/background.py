@@ -54,9 +54,9 @@ class Background:
 
     async def settle(self, flow: str, progress: Callable[[str], None]) -> FlowState:
         """Do all that the flow's status asks for; `progress` hears of every page."""
-        epoch, status, generation = await self._dispatcher.write(lambda session: _epoch(session, flow))
+        epoch, moves, generation = await self._dispatcher.write(lambda session: _epoch(session, flow))
         await self._cancel(flow, generation, progress)
-        if status in GOES_ON:
+        if moves:
             await self._release_edited(flow, generation, progress)
             await self._release_held(flow, generation, progress)
             await self._admit_queued(flow, generation, progress)
@@ -142,7 +142,7 @@ class Background:
         except UnknownParticipant:
             return []
         row = here.row
-        if row.status is not Status.QUEUED or here.flow.status not in GOES_ON:
+        if row.status is not Status.QUEUED or here.flow.status not in GOES_ON or here.flow.paused:
             return []
         here.admit()
         return [StartJourney(row.flow, row.id, row.person, here.plan, here.flow.name)]
@@ -187,6 +187,7 @@ def _inside(flow: str) -> Query:
     )
 
 
-def _epoch(session: Session, flow: str) -> tuple[int, FlowStatus, int]:
+def _epoch(session: Session, flow: str) -> tuple[int, bool, int]:
+    """Its epoch, whether those inside may go on, its generation."""
     row = session.get_one(FlowRow, flow)
-    return row.epoch, row.status, row.generation
+    return row.epoch, row.status in GOES_ON and not row.paused, row.generation

@@ -25,7 +25,7 @@ from flows.planning import Outline
 from store.columns import new_id
 from store.database import lock_flow
 from store.enrolments import RefusalRow
-from store.flows import TAKES_PEOPLE, FlowRow, FlowStatus
+from store.flows import TAKES_PEOPLE, FlowRow
 from store.journeys import JournalRow, ParticipantRow
 from store.people import Person
 from workflows.contract import Perform
@@ -96,7 +96,8 @@ class Enrolment:
         known = frozenset(id for id, deleted_at in rows if deleted_at is None)
         name = proposals[0].flow
         lock_flow(session, name)
-        flow = session.get(FlowRow, name)
+        # What was read of it before the lock may be out of date.
+        flow = session.get(FlowRow, name, populate_existing=True)
         if flow is None or flow.status not in TAKES_PEOPLE:
             return [
                 Refusal.FLOW_NOT_OPEN if proposal.person in known else Refusal.UNKNOWN_PERSON for proposal in proposals
@@ -231,7 +232,7 @@ class Enrolment:
     def _write(
         self, session: Session, taken: Sequence[Proposal], flow: FlowRow, outline: Outline, now: datetime
     ) -> list[Enrolled]:
-        status = Status.QUEUED if flow.status is FlowStatus.PAUSED else Status.ACTIVE
+        status = Status.QUEUED if flow.paused else Status.ACTIVE
         plan = _first(flow, outline)
         rows = [
             ParticipantRow(

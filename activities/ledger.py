@@ -7,7 +7,7 @@ effect has begun, and whoever finds `planned` later knows that somebody may have
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, update
 from sqlmodel import Session, col
 
 from store.database import AS_WRITTEN
@@ -94,11 +94,21 @@ def settle(
     effect.provider_id = provider_id or effect.provider_id
 
 
-def under_way(session: Session, flow: str) -> int:
-    """Effects of a flow that have begun and are not yet settled (LIFE_10)."""
-    query = (
-        select(func.count())
-        .select_from(EffectRow)
-        .where(col(EffectRow.status) == EffectStatus.PLANNED, col(EffectRow.flow) == flow)
+def let_go(session: Session, participant: str, status: EffectStatus, now: datetime, error: str) -> None:
+    """A participant goes on without the effect that was planned for it and not settled, if there is one."""
+    planned = update(EffectRow).where(
+        col(EffectRow.participant) == participant, col(EffectRow.status) == EffectStatus.PLANNED
     )
+    session.execute(planned.values(status=status, settled_at=now, error=error))
+    sent = update(MessageRow).where(
+        col(MessageRow.participant) == participant, col(MessageRow.state) == EffectStatus.PLANNED
+    )
+    session.execute(sent.values(state=status))
+
+
+def under_way(session: Session, flow: str | None = None) -> int:
+    """Effects of a flow, or of all, that have begun and are not yet settled (LIFE_10)."""
+    query = select(func.count()).select_from(EffectRow).where(col(EffectRow.status) == EffectStatus.PLANNED)
+    if flow is not None:
+        query = query.where(col(EffectRow.flow) == flow)
     return session.connection().scalar(query) or 0

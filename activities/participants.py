@@ -9,13 +9,14 @@ from sqlalchemy import delete
 from sqlmodel import Session, col
 
 from activities.dispatcher import StartJourney, WakeJourney, ask
+from activities.holds import reasons
 from activities.ledger import key_of
 from activities.standing import Rules, Standing
 from activities.tally import Measure, count
 from flows.outcome import Reason, Status
 from flows.planning import Line
 from flows.steps.base import Leave
-from store.flows import FlowRow, FlowStatus
+from store.flows import FlowRow
 from store.journeys import AddressClaim, EffectRow, EffectStatus, EventUse, JournalRow, MessageRow, ParticipantRow
 
 ATTENTION = ("failing", "lost")
@@ -46,7 +47,7 @@ def holds_of(row: ParticipantRow, flow: FlowRow) -> list[str]:
     """Every reason why this participant may not move on now; they add up (PART_4)."""
     if not status_of(row, flow).inside:
         return []
-    return [*row.held, *(["flow paused"] if flow.status is FlowStatus.PAUSED else [])]
+    return reasons(row, flow)
 
 
 def possible(row: ParticipantRow, flow: FlowRow) -> list[str]:

@@ -16,6 +16,7 @@ from sqlmodel import Session, col
 from activities import draining, edited
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions
+from activities.holds import reasons as reasons_to_hold
 from activities.records import StoreRecords
 from activities.tally import Changes, count
 from flows.conditions import holds
@@ -128,7 +129,7 @@ class Standing:
         if self.row.generation < self.flow.generation:
             reason = self.flow.end_of(self.row.generation)
             return self.leave(Leave(reason, reason.value.replace("_", " ")))
-        if self.row.held or self.flow.status is FlowStatus.PAUSED:
+        if self.row.held or self.flow.paused:
             return self.hold()
         self.row.holding = False
         return self._check()
@@ -175,7 +176,7 @@ class Standing:
         return held
 
     def _held(self) -> Hold:
-        reasons = [*self.row.held, *(["flow paused"] if self.flow.status is FlowStatus.PAUSED else [])]
+        reasons = reasons_to_hold(self.row, self.flow)
         return Hold(position=self.row.position, step=self.row.step, reasons=reasons, summary="held")
 
     # --- going on ------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from store.columns import new_id
 from store.flows import FlowStatus
 from store.journeys import EffectRow, EffectStatus, MessageRow
 from workflows.contract import STEP_ATTEMPTS, Plan
+from workflows.contract import Done as DonePlan
 
 # After Temporal's own tries: waits that double from a minute to an hour, a day in all, then a person has to look.
 FIRST_WAIT, LONGEST_WAIT, GIVE_UP = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
@@ -79,7 +80,16 @@ class Steps:
         """
         here = Standing.lock(session, participant, now, self.rules)
         here.row.started, here.row.wake = True, None
+        answer = self._enter(here, position, kind, mine=mine, in_store=in_store)
+        if mine and not isinstance(answer, Begun):
+            ledger.let_go(session, participant, EffectStatus.FAILED, now, "not handed over: held up before it")
+        return answer
+
+    def _enter(self, here: Standing, position: int, kind: str, *, mine: bool, in_store: bool) -> Plan | Begun:
         stopped = here.stop()
+        if isinstance(stopped, DonePlan) and not mine:
+            text = "no answer, and then the journey was over"
+            ledger.let_go(here.session, here.row.id, EffectStatus.UNKNOWN, here.now, text)
         if stopped is not None:
             return stopped
         if here.row.position != position:  # a later answer was lost on its way: give it again
@@ -104,10 +114,14 @@ class Steps:
     def _act(self, here: Standing, step: BaseStep, *, mine: bool, in_store: bool) -> Plan | Begun:
         if not isinstance(step, Action):
             raise TypeError(f"{step.id} does not act")
+        off = here.flow.status is FlowStatus.OFF
+        if step.channel in here.flow.braked and not off:
+            here.due(step)
+            return here.hold()
         later = self._not_yet(here, step)
         if later is not None:
             return later
-        if here.flow.status is FlowStatus.OFF:
+        if off:
             return self._switched_off(here, step, mine=mine)
         refused = None
         if isinstance(step, Message):
@@ -136,9 +150,7 @@ class Steps:
     def _switched_off(self, here: Standing, step: Action, *, mine: bool) -> Plan:
         """The flow is off: the step is skipped (LIFE_9). What may have happened before is left to a person."""
         effect = here.session.get(EffectRow, ledger.key_of(here.row.id, step.id), with_for_update=True)
-        if effect is not None and effect.status is EffectStatus.PLANNED and mine:
-            ledger.settle(effect, EffectStatus.FAILED, here.now, error="not handed over: the flow is off")
-        if effect is not None and effect.status is EffectStatus.PLANNED:
+        if effect is not None and effect.status is EffectStatus.PLANNED and not mine:
             ledger.settle(effect, EffectStatus.UNKNOWN, here.now, error="no answer, and then the flow was off")
             self._unknown(here, step)
         else:

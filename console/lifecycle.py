@@ -1,5 +1,7 @@
-"""`ferd run`, `pause`, `stop` and so on: a flow's commands, given over the API."""
+"""`ferd run`, `pause`, `stop` and so on: commands to a flow, and to all of them, given over the API."""
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from console.client import Api
@@ -20,3 +22,27 @@ def give(settings: Settings, flow: str, command: str, *, json: bool) -> None:
         say(f"{counted(answer['under_way'], 'effect')} had begun before and will still be finished.", "yellow")
     if command == "run":
         say(f"People come in by its triggers, or with: ferd enrol {flow} --csv FILE", "dim")
+
+
+def brake(settings: Settings, verb: str, channel: str | None, *, json: bool) -> None:
+    """Pause or resume all flows, or one channel in all of them, and say how the brakes stand (LIFE_16)."""
+    path = f"/v1/{verb}-all" if channel is None else f"/v1/channels/{quote(channel, safe='')}/{verb}"
+    with Api(settings) as api:
+        answer = api.post(path)
+    if json:
+        as_json(answer)
+        return
+    say_brakes(answer)
+    if answer["under_way"] and verb == "pause":
+        say(f"{counted(answer['under_way'], 'effect')} had begun before and will still be finished.", "yellow")
+
+
+def say_brakes(answer: Mapping[str, Any]) -> None:
+    """What is paused for all flows."""
+    channels = [each for each in answer["paused"] if each != "all"]
+    if "all" in answer["paused"]:
+        say("All flows are paused; let them go on with: ferd resume-all", "bold yellow")
+    for channel in channels:
+        say(f"{channel} is paused in all flows; let it go on with: ferd resume-all --channel {channel}", "bold yellow")
+    if not answer["paused"]:
+        say("No flow and no channel is held by a brake.")

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from rich.text import Text
 
 from console.client import Api
+from console.lifecycle import say_brakes
 from console.shell import as_json, say
 from console.tables import length, moment, status, table, words
 from settings import Settings
@@ -21,12 +22,15 @@ def flows(settings: Settings, *, json: bool) -> None:
     """Every flow with its status and numbers."""
     with Api(settings) as api:
         found = list(api.items("/v1/flows"))
+        brakes = api.get("/v1/brakes")
     if json:
         as_json(found)
     elif not found:
         say("There are no flows yet. Put the examples in with: ferd apply examples")
     else:
         table(("flow", "status", *_NUMBERS, "name"), map(_flow_row, found), right=_NUMBERS)
+        if brakes["paused"]:
+            say_brakes(brakes)
 
 
 def participants(

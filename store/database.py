@@ -28,6 +28,9 @@ AS_WRITTEN: dict[str, Any] = {"autoflush": False}
 _CONFLICTS = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL asks for another try
 _TRIES = 5
 _POSTGRES_CONNECTIONS = 16
+_BRAKES = 0x6272616B65  # "brake": any constant of our own
+_LOCK_ALONE = text("SELECT pg_advisory_xact_lock(:key)")
+_LOCK_SHARED = text(f"SELECT pg_advisory_xact_lock_shared(:key), pg_advisory_xact_lock_shared({_BRAKES})")
 _SQLITE_READERS = 4
 
 
@@ -130,12 +133,17 @@ def at_end(session: Session, work: Callable[[Session], None]) -> None:
 def lock_flow(session: Session, flow: str, *, exclusive: bool = False) -> None:
     """Take the flow's lock until the transaction ends: effects and enrolments share it, commands take it alone.
 
-    SQLite needs none: its writers already take turns.
+    Who shares it also shares the lock of the brakes for all flows. SQLite needs none: its writers already take turns.
     """
     if session.get_bind().dialect.name == "postgresql":
-        function = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
         key = int.from_bytes(blake2b(flow.encode(), digest_size=8).digest(), "big", signed=True)
-        session.connection().execute(text(f"SELECT {function}(:key)"), {"key": key})
+        session.connection().execute(_LOCK_ALONE if exclusive else _LOCK_SHARED, {"key": key})
+
+
+def lock_brakes(session: Session) -> None:
+    """Take the lock of the brakes for all flows alone: no effect and no enrolment begins meanwhile (LIFE_16)."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(_LOCK_ALONE, {"key": _BRAKES})
 
 
 def _sqlite(url: str, *, size: int, begin: str) -> Engine:

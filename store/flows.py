@@ -1,10 +1,13 @@
 """Flows and their versions, and what is counted about them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlmodel import Field, SQLModel
+from sqlalchemy import select
+from sqlalchemy.orm import column_property
+from sqlmodel import Field, SQLModel, col
 
 from flows.outcome import Reason
 from store.columns import Choice, Json, Moment
@@ -28,6 +31,9 @@ TAKES_PEOPLE = (FlowStatus.RUNNING, FlowStatus.PAUSED)
 
 GOES_ON = (FlowStatus.RUNNING, FlowStatus.OFF, FlowStatus.CLOSED)
 """In which those inside go on."""
+
+ALL = "all"
+"""The brake that pauses every flow; the others are named by their channel."""
 
 
 class FlowRow(SQLModel, table=True):
@@ -54,9 +60,35 @@ class FlowRow(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Moment)
     changed_at: datetime = Field(sa_type=Moment)
 
+    brakes: ClassVar[Any]  # below, for it is another table's
+
+    @property
+    def paused(self) -> bool:
+        """Whether everyone inside is held now, by a command to this flow or to all."""
+        return self.status is FlowStatus.PAUSED or ALL in self.braked
+
+    @property
+    def braked(self) -> Sequence[str]:
+        """What is paused for all flows: `all`, or channels (LIFE_16)."""
+        return self.brakes or ()
+
     def end_of(self, generation: int) -> Reason:
         """Why everyone of an earlier generation was cancelled."""
         return Reason(self.ends.get(str(generation), Reason.FLOW_ENDED))
+
+
+class BrakeRow(SQLModel, table=True):
+    """The brakes for all flows: one row, or none if no brake was ever used (LIFE_16)."""
+
+    __tablename__ = "brake"
+
+    id: int = Field(default=1, primary_key=True)
+    paused: list[str] = Field(sa_type=Json, default_factory=list)
+    changed_at: datetime = Field(sa_type=Moment)
+
+
+# A part of every read of a flow's row: the gate needs no statement more for it.
+FlowRow.brakes = column_property(select(col(BrakeRow.paused)).where(col(BrakeRow.id) == 1).scalar_subquery())
 
 
 class FlowVersion(SQLModel, table=True):

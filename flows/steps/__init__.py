@@ -5,6 +5,7 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from flows.steps.add_to import AddTo
+from flows.steps.base import Action, Channel
 from flows.steps.call_webhook import CallWebhook
 from flows.steps.exit import Exit
 from flows.steps.finish import Finish
@@ -42,7 +43,12 @@ Step = Annotated[
 for _model in (ActionBranch, WaitForAction, SplitBranch, EveryoneElse, Split):
     _model.model_rebuild(_types_namespace={"Step": Step})
 
-KINDS: tuple[str, ...] = tuple(
-    kind for model in get_args(get_args(Step)[0]) for kind in get_args(model.model_fields["kind"].annotation)
-)
+_MODELS = {
+    kind: model for model in get_args(get_args(Step)[0]) for kind in get_args(model.model_fields["kind"].annotation)
+}
+
+KINDS: tuple[str, ...] = tuple(_MODELS)
 """Every kind, by the name that flow files, activities and the Temporal UI use."""
+
+CHANNELS: dict[str, Channel] = {kind: model.channel for kind, model in _MODELS.items() if issubclass(model, Action)}
+"""The kinds that act, and what through."""
