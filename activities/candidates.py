@@ -16,7 +16,7 @@ from activities.crm.groups import PROJECT, SELECTION, Kind
 from flows.definition import Flow
 from flows.events import EventTrigger
 from flows.facts import Values
-from store.enrolments import EnrolmentJob, JobPerson, Source
+from store.enrolments import EnrolmentJob, JobPerson, JobSource
 from store.journeys import EventRow
 from store.people import SelectionMember
 
@@ -40,7 +40,7 @@ class Page:
 
 def listed(session: Session, job: EnrolmentJob, after: str, limit: int) -> Page:
     """The next people of a job that names its people: members of a selection, or a list."""
-    if job.source in (Source.SELECTION, Source.SCHEDULE):
+    if job.source in (JobSource.SELECTION, JobSource.SCHEDULE):
         members = select(col(SelectionMember.person)).where(
             col(SelectionMember.selection) == job.selection, col(SelectionMember.person) > after
         )
@@ -53,7 +53,7 @@ def listed(session: Session, job: EnrolmentJob, after: str, limit: int) -> Page:
         .limit(limit)
     ).all()
     people = [person for _, person in rows]
-    kind = {Source.JOINED_SELECTION: SELECTION, Source.JOINED_PROJECT: PROJECT}.get(job.source)
+    kind = {JobSource.JOINED_SELECTION: SELECTION, JobSource.JOINED_PROJECT: PROJECT}.get(job.source)
     occurrences = [Occurrence(person) for person in people] if kind is None else joined(people, kind, job.selection)
     return Page(occurrences, str(rows[-1][0]) if rows else after)
 

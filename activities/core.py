@@ -66,11 +66,13 @@ class Core:
         def occur(*given: Any, **told: Any) -> None:  # the CRM tells events, and events look into the CRM
             events.occur(*given, **told)
 
-        crm = EmbeddedCrm(occur)
+        def came_together(*given: Any) -> None:  # likewise
+            jobs.came_together(*given)
 
-        def leave(session: Session, participant: str, to: str, at: datetime) -> None:  # as above, with the rules below
+        def leave(session: Session, participant: str, to: str, at: datetime) -> None:  # likewise
             leave_for(Standing.lock(session, participant, at, rules), to)
 
+        crm = EmbeddedCrm(occur, came_together)
         enrolment = Enrolment(definitions, crm, leave)
         events = Events(definitions, crm, enrolment)
         jobs = EnrolmentJobs(definitions, crm, enrolment)

@@ -24,14 +24,14 @@ from flows.outcome import Refusal
 from flows.planning import Outline
 from store.columns import new_id
 from store.database import Database
-from store.enrolments import EnrolmentJob, JobPerson, Source
+from store.enrolments import EnrolmentJob, JobPerson, JobSource
 from store.flows import TAKES_PEOPLE, FlowRow, FlowTrigger
 
 PAGE = 250
 _CHUNK = 1_000  # rows of a list in a statement
 
-_JOINED = {SELECTION.noun: Source.JOINED_SELECTION, PROJECT.noun: Source.JOINED_PROJECT}
-_WHY = {Source.SELECTION: "selection", Source.PEOPLE: "list", Source.SCHEDULE: "schedule"}
+_JOINED = {SELECTION.noun: JobSource.JOINED_SELECTION, PROJECT.noun: JobSource.JOINED_PROJECT}
+_WHY = {JobSource.SELECTION: "selection", JobSource.PEOPLE: "list", JobSource.SCHEDULE: "schedule"}
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class EnrolmentJobs:
         self,
         session: Session,
         flow: FlowRow,
-        source: Source,
+        source: JobSource,
         now: datetime,
         *,
         selection: str = "",
@@ -70,7 +70,7 @@ class EnrolmentJobs:
         """Have people proposed in the background. A list without `people` waits until `complete` is called."""
         job = EnrolmentJob(
             id=new_id("job"), flow=flow.id, source=source, selection=selection, again=again, at=now,
-            ready=source is not Source.PEOPLE or people is not None,
+            ready=source is not JobSource.PEOPLE or people is not None,
         )  # fmt: skip
         session.add(job)
         session.flush()
@@ -156,7 +156,7 @@ class EnrolmentJobs:
         return f"enrolled {done['enrolled']}, refused {done['refused']}"
 
     def _next(self, session: Session, job: EnrolmentJob, outline: Outline) -> Page:
-        if job.source is Source.EXISTING:
+        if job.source is JobSource.EXISTING:
             return existing(session, outline.flow, job.after, PAGE)
         return listed(session, job, job.after, PAGE)
 

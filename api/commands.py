@@ -1,6 +1,8 @@
 """A flow's life: one call for each command of the table (LIFE)."""
 
-from fastapi import APIRouter, Depends
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
@@ -9,9 +11,12 @@ from activities.commands import Commanded, NotRunnable
 from activities.crm.models import Incoming
 from activities.lifecycle import COMMANDS, MEANING, allowed
 from api.engine import Engine, EngineDep
+from api.enrolment_jobs import ForecastPublic, JobPublic, forecast_existing, job_of
 from api.flow_files import places
+from api.flows import find
 from api.pending import refuse_pending
 from api.resource import PathId, problems
+from store.enrolments import JobSource
 from store.flows import FlowRow, FlowStatus, FlowVersion
 from workflows.contract import Command
 
@@ -20,13 +25,27 @@ class CommandIn(Incoming):
     """A command has no options yet."""
 
 
+class RunIn(CommandIn):
+    """How a flow is run."""
+
+    enrol_existing: bool = Field(
+        default=False,
+        title="Enrol existing",
+        description="Also enrol who matches the triggers already: members, and those whose event is stored (TRIG_7).",
+    )
+
+
 class CommandAnswer(BaseModel):
-    """A command has taken effect."""
+    """A command has taken effect, or, after a dry run, would."""
 
     id: str
     status: FlowStatus = Field(title="Status")
     under_way: int = Field(title="Under way", description="Effects that have begun and are not settled yet.")
     commands: list[Command] = Field(title="Commands", description="Allowed now.")
+    enrolment: JobPublic | None = Field(default=None, description="The bulk enrolment that has begun (TRIG_7).")
+    existing: ForecastPublic | None = Field(
+        default=None, description="Dry run: what enrol_existing would lead to; null: the command changes nothing."
+    )
 
 
 router = APIRouter(prefix="/flows", tags=["flows"], dependencies=[Depends(refuse_pending)])
@@ -56,7 +75,61 @@ def _add(command: Command) -> None:
 
 
 for each in COMMANDS:
-    _add(each)
+    if each != "run":
+        _add(each)
+
+
+@router.post(
+    "/{flow}/run",
+    operation_id="run_flow",
+    summary="Run a flow",
+    description=MEANING["run"],
+    response_model_exclude_none=True,
+    responses=problems(404, 409, 413, 415, 422),
+)
+async def run(
+    engine: EngineDep,
+    flow: PathId,
+    body: RunIn | None = None,
+    enrol_existing: Annotated[bool, Query(description="Also enrol who matches the triggers already (TRIG_7).")] = False,
+    dry_run: Annotated[bool, Query(description="Change nothing; answer how many enrol_existing would enrol.")] = False,
+) -> CommandAnswer:
+    if dry_run:
+        return await _rehearse(engine, flow)
+    existing = enrol_existing or (body is not None and body.enrol_existing)
+    return await engine.dispatcher.write(lambda session: _run(engine, session, flow, existing))
+
+
+def _run(engine: Engine, session: Session, flow: str, existing: bool) -> CommandAnswer:
+    before = find(session, flow).status
+    done = _give(engine, session, flow, "run")
+    answer = CommandAnswer(id=flow, status=done.status, under_way=done.under_way, commands=allowed(done.status))
+    if existing and done.status is not before:
+        row = session.get_one(FlowRow, flow)
+        answer.enrolment = job_of(session, engine.core.jobs.begin(session, row, JobSource.EXISTING, engine.clock()))
+    return answer
+
+
+class _Rehearsed(Exception):
+    """What a command would have led to; it undoes the transaction."""
+
+    def __init__(self, answer: CommandAnswer, before: FlowStatus) -> None:
+        super().__init__()
+        self.answer, self.before = answer, before
+
+
+async def _rehearse(engine: Engine, flow: str) -> CommandAnswer:
+    def run_and_undo(session: Session) -> None:
+        before = find(session, flow).status
+        raise _Rehearsed(_run(engine, session, flow, existing=False), before)
+
+    try:
+        await engine.db.write(run_and_undo)
+    except _Rehearsed as would:
+        if would.answer.status is not would.before:
+            would.answer.existing = await forecast_existing(engine, flow)
+        return would.answer
+    raise AssertionError("unreachable")
 
 
 @router.delete(

@@ -12,13 +12,16 @@ from activities import versions
 from activities.effects import Change
 from activities.lifecycle import allowed
 from api.engine import Engine, EngineDep
+from api.enrolment_jobs import ForecastPublic, forecast_existing
 from api.errors import PreconditionFailed, ProblemDetail, Unprocessable
 from api.flow_files import REQUEST_BODY, read_flow
-from api.flows import Author, FlowSaved, Note, etag, problems_of
+from api.flows import Author, FlowSaved, Note, etag, find, problems_of, taking_people
 from api.pending import refuse_pending
 from api.resource import PathId, problems
 from flows.definition import Flow
 from flows.source import Source
+from store.enrolments import JobSource
+from store.flows import TAKES_PEOPLE
 
 router = APIRouter(prefix="/flows", tags=["flows"])
 
@@ -61,6 +64,10 @@ class FlowEdited(FlowSaved):
     dry_run: bool = Field(description="Nothing was saved.")
     possible: bool = Field(description="False: people stand where the edit would remove or move something.")
     steps: list[StepEffect] = Field(description="For each step, what the edit does to whom.")
+    existing: ForecastPublic | None = Field(
+        default=None,
+        description="Dry run with other triggers, or enrol_existing: whom the triggers already hold for (TRIG_7).",
+    )
 
 
 @router.put(
@@ -79,6 +86,9 @@ async def put(
     author: Author = "",
     note: Note = "",
     dry_run: DryRun = False,
+    enrol_existing: Annotated[
+        bool, Query(description="Also enrol who matches the triggers already; the flow has to take people (TRIG_7).")
+    ] = False,
     if_match: IfMatch = None,
 ) -> FlowEdited:
     """Answers for each step what the edit does to those who stand there; `dry_run` answers the same beforehand."""
@@ -90,12 +100,29 @@ async def put(
         raise Unprocessable("The id of a flow never changes.", remedy, problems=[wrong])
 
     def save(session: Session) -> FlowEdited:
-        return edit(engine, session, given, text, source, author=author, note=note, expected=expected, dry_run=dry_run)
+        if enrol_existing:
+            taking_people(session, flow)
+        edited = edit(
+            engine, session, given, text, source, author=author, note=note, expected=expected, dry_run=dry_run
+        )
+        if enrol_existing and not dry_run:
+            engine.core.jobs.begin(session, taking_people(session, flow), JobSource.EXISTING, engine.clock())
+        return edited
 
+    others = dry_run and await engine.db.read(lambda session: _other_triggers(engine, session, given))
     edited = await engine.dispatcher.write(save)
     if not dry_run:
         response.headers["ETag"] = etag(edited.version)
+    elif enrol_existing or others:
+        edited.existing = await forecast_existing(engine, flow, given)
     return edited
+
+
+def _other_triggers(engine: Engine, session: Session, edited: Flow) -> bool:
+    """Whether a flow that takes people gets other triggers by the edit."""
+    row = find(session, edited.id)
+    current = engine.core.definitions.current(session, row).flow
+    return row.status in TAKES_PEOPLE and current.enrolment.triggers != edited.enrolment.triggers
 
 
 def edit(

@@ -51,10 +51,11 @@ class Engine(Services):
         return f"{self.temporal_ui.rstrip('/')}/namespaces/{namespace}/workflows/{quote(workflow_id, safe='')}"
 
 
-def _engine(request: Request) -> Engine:
+def engine_of(request: Request) -> Engine:
+    """The engine behind the application that was asked."""
     services = request.app.state.services
     assert isinstance(services, Engine)
     return services
 
 
-EngineDep = Annotated[Engine, Depends(_engine)]
+EngineDep = Annotated[Engine, Depends(engine_of)]

@@ -9,16 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from activities.lifecycle import allowed
-from api.engine import EngineDep
-from api.errors import NotAllowed, NotFound
+from activities.jobs import Forecast
+from api.engine import Engine, EngineDep
+from api.errors import NotFound
 from api.flows import find
 from api.paging import Page, PagingDep
 from api.resource import PathId, problems
+from flows.definition import Flow
 from flows.model import Id
 from flows.outcome import Refusal
-from store.enrolments import EnrolmentJob, JobPerson, RefusalRow, Source
-from store.flows import TAKES_PEOPLE, FlowRow
+from flows.planning import Outline
+from store.enrolments import EnrolmentJob, JobPerson, JobSource, RefusalRow
+from store.flows import FlowRow
 from store.people import SelectionMember
 
 router = APIRouter(prefix="/flows", tags=["participants"])
@@ -33,7 +35,7 @@ class JobPublic(BaseModel):
 
     id: str
     flow: str
-    source: Source = Field(description="Whom it enrols.")
+    source: JobSource = Field(description="Whom it enrols.")
     selection: str = Field(description="The selection, or for joined_project the project; empty if there is none.")
     again: bool
     enrolled: int
@@ -54,6 +56,13 @@ class RefusalPublic(BaseModel):
     why: str = Field(description="Who or what proposed: a list, a selection, a trigger…")
     event: str = Field(description="The event that did.")
     at: datetime
+
+
+class ForecastPublic(BaseModel):
+    """What a bulk enrolment would lead to now, after filter, once and exclusion (TRIG_7)."""
+
+    enrolled: int = Field(description="How many would come in.")
+    refused: dict[str, int] = Field(description="How many would not, by reason.")
 
 
 @router.get(
@@ -122,27 +131,31 @@ def _refusals(session: Session, after: int, limit: int, *wanted: Any) -> Sequenc
     return session.scalars(query.order_by(col(RefusalRow.number)).limit(limit + 1)).all()
 
 
-def taking_people(session: Session, flow: str) -> FlowRow:
-    """The flow's row. Raises UnknownFlow, and NotAllowed if nobody can be enrolled now."""
-    row = find(session, flow)
-    if row.status not in TAKES_PEOPLE:
-        raise NotAllowed(
-            f"The flow {flow} is {row.status.value}: nobody can be enrolled.",
-            "Run it first.",
-            flow_status=row.status.value,
-            allowed=allowed(row.status),
-        )
-    return row
-
-
 def job_of(session: Session, row: EnrolmentJob) -> JobPublic:
     """How a bulk enrolment stands."""
-    if row.source in (Source.SELECTION, Source.SCHEDULE):
+    if row.source in (JobSource.SELECTION, JobSource.SCHEDULE):
         query = select(func.count()).where(col(SelectionMember.selection) == row.selection)
     else:
         query = select(func.count()).where(col(JobPerson.job) == row.id)
-    total = None if row.source is Source.EXISTING else session.connection().scalar(query) or 0
+    total = None if row.source is JobSource.EXISTING else session.connection().scalar(query) or 0
     return JobPublic(**row.model_dump(), total=total)
+
+
+async def forecast_existing(engine: Engine, flow: str, edited: Flow | None = None) -> ForecastPublic:
+    """How many match the triggers of a flow, or of an edit of it, already, and what would become of them."""
+
+    def look(session: Session) -> tuple[FlowRow, Outline]:
+        row = find(session, flow)
+        return row, engine.core.definitions.current(session, row) if edited is None else Outline(edited)
+
+    row, outline = await engine.db.read(look)
+    return shown(await engine.core.jobs.who_matches(engine.db, row, outline, engine.clock()))
+
+
+def shown(forecast: Forecast) -> ForecastPublic:
+    """A forecast, as it is answered."""
+    refused = {reason.value: number for reason, number in sorted(forecast.refused.items())}
+    return ForecastPublic(enrolled=forecast.enrolled, refused=refused)
 
 
 def _find(session: Session, flow: str, job: str) -> EnrolmentJob:

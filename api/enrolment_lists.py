@@ -16,12 +16,13 @@ from activities.crm.importing import ImportResult, PeopleCsv, Row
 from activities.crm.models import Incoming
 from api import imports
 from api.engine import Engine, EngineDep
-from api.enrolment_jobs import JobPublic, job_of, taking_people
+from api.enrolment_jobs import JobPublic, job_of
 from api.errors import ProblemDetail, Unprocessable
+from api.flows import taking_people
 from api.idempotency import Idempotency, IdempotencyDep
 from api.resource import PREFIX, PathId, problems
 from flows.model import Id
-from store.enrolments import Source
+from store.enrolments import JobSource
 
 MOST = 100_000
 
@@ -107,7 +108,7 @@ def _begin(
 
     def make() -> ListAnswer:
         row = taking_people(session, flow)
-        job = engine.core.jobs.begin(session, row, Source.PEOPLE, at, people=given.people, again=given.again)
+        job = engine.core.jobs.begin(session, row, JobSource.PEOPLE, at, people=given.people, again=given.again)
         return ListAnswer(job=job_of(session, job))
 
     return idempotency.once(session, body, at, make, 202)
@@ -148,7 +149,7 @@ def _begin_file(
 
     def make() -> _Begun:
         row = taking_people(session, flow)
-        return _Begun(job=engine.core.jobs.begin(session, row, Source.PEOPLE, at, again=again).id)
+        return _Begun(job=engine.core.jobs.begin(session, row, JobSource.PEOPLE, at, again=again).id)
 
     return str(idempotency.once(session, f"{digest}{again}", at, make, 202)["job"])
 

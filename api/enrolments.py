@@ -13,14 +13,14 @@ from activities.crm.models import Incoming
 from activities.crm.values import wrong
 from activities.enrolment import Enrolled, Proposal
 from api.engine import Engine, EngineDep
-from api.enrolment_jobs import JobPublic, job_of, taking_people
+from api.enrolment_jobs import JobPublic, job_of
 from api.errors import ProblemDetail, Unprocessable
-from api.flows import find
+from api.flows import find, taking_people
 from api.idempotency import Idempotency, IdempotencyDep
 from api.resource import PREFIX, PathId, problems
 from flows.model import Id
 from flows.outcome import Refusal
-from store.enrolments import Source
+from store.enrolments import JobSource
 from store.people import Person, Selection
 
 MOST = 1_000
@@ -129,7 +129,7 @@ def _begin(engine: Engine, idempotency: Idempotency, flow: str, body: EnrolmentI
         if session.get(Selection, selection) is None:
             what, remedy = f"There is no selection {selection}.", "GET /v1/selections lists them."
             raise Unprocessable(what, remedy, problems=[ProblemDetail(pointer="/selection", what=what, remedy=remedy)])
-        job = engine.core.jobs.begin(session, row, Source.SELECTION, at, selection=selection, again=body.again)
+        job = engine.core.jobs.begin(session, row, JobSource.SELECTION, at, selection=selection, again=body.again)
         return EnrolmentAnswer(job=job_of(session, job))
 
     return idempotency.once(session, body.model_dump_json(), at, make, 202)

@@ -15,6 +15,7 @@ from activities.definitions import UnknownFlow
 from activities.lifecycle import allowed
 from activities.statistics import statistics
 from api.engine import Engine, EngineDep
+from api.errors import NotAllowed
 from api.flow_files import REQUEST_BODY, places, read_flow
 from api.idempotency import IdempotencyDep
 from api.paging import Page, PagingDep
@@ -22,7 +23,7 @@ from api.resource import PREFIX, PathId, problems
 from flows import checks
 from flows.definition import Flow
 from flows.source import Source
-from store.flows import FlowRow, FlowStatus, FlowVersion
+from store.flows import TAKES_PEOPLE, FlowRow, FlowStatus, FlowVersion
 from workflows.contract import Command
 
 router = APIRouter(prefix="/flows", tags=["flows"])
@@ -172,6 +173,19 @@ def find(session: Session, flow: str) -> FlowRow:
     row = session.get(FlowRow, flow)
     if row is None or row.deleted:
         raise UnknownFlow(flow)
+    return row
+
+
+def taking_people(session: Session, flow: str) -> FlowRow:
+    """The flow's row. Raises UnknownFlow, and NotAllowed if nobody can be enrolled now."""
+    row = find(session, flow)
+    if row.status not in TAKES_PEOPLE:
+        raise NotAllowed(
+            f"The flow {flow} is {row.status.value}: nobody can be enrolled.",
+            "Run it first.",
+            flow_status=row.status.value,
+            allowed=allowed(row.status),
+        )
     return row
 
 

@@ -1,14 +1,17 @@
 """Selections and projects, and who is in them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from activities.crm.groups import PROJECT, SELECTION, Kind
 from activities.crm.models import Incoming, NamedIn
 from activities.crm.nouns import PROJECTS, SELECTIONS
+from api.engine import Engine, engine_of
+from api.enrolment_jobs import ForecastPublic, shown
 from api.paging import Page, PagingDep
 from api.resource import Kept, PathId, problems, resource
 from api.services import ServicesDep
@@ -27,11 +30,20 @@ class Members(Incoming):
     people: list[Id] = Field(min_length=1, max_length=10_000, title="People")
 
 
+class FlowForecast(ForecastPublic):
+    """What people's joining would lead to in one flow."""
+
+    flow: str
+
+
 class Added(BaseModel):
-    """How many have become members."""
+    """How many have become members, or, after a dry run, would."""
 
     added: int
     already: int = Field(description="Members before.")
+    flows: list[FlowForecast] | None = Field(
+        default=None, description="Dry run: what each flow that listens would do with those added (TRIG_7)."
+    )
 
 
 class Removed(BaseModel):
@@ -68,18 +80,25 @@ def _add_members(router: APIRouter, kind: Kind) -> None:
         operation_id=f"add_{kind.noun}_members",
         summary=f"Add people to a {kind.noun}",
         description="All of them or, if one is unknown, none. One who is a member already stays one.",
+        response_model_exclude_none=True,
         responses=problems(404, 413, 415, 422),
     )
     async def add(
         services: ServicesDep,
+        request: Request,
         id: PathId,
         body: Members,
         fire_triggers: Annotated[
             bool | None,
             Query(description=f"Whether flows start by {kind.event}; left out: only if one person is added (TRIG_1)."),
         ] = None,
+        dry_run: Annotated[
+            bool, Query(description="Change nothing; answer whom flows would enrol if triggers were fired (TRIG_7).")
+        ] = False,
     ) -> Added:
         at, people = services.clock(), set(body.people)
+        if dry_run:
+            return await _rehearse(engine_of(request), kind, id, body.people)
         fire = len(people) == 1 if fire_triggers is None else fire_triggers
         added = await services.dispatcher.write(
             lambda session: services.crm.groups.add(session, kind, id, body.people, at, triggers=fire)
@@ -96,6 +115,18 @@ def _add_members(router: APIRouter, kind: Kind) -> None:
         people = sorted(set(body.people))
         removed = await services.dispatcher.write(lambda session: services.crm.groups.remove(session, kind, id, people))
         return Removed(removed=removed, absent=len(people) - removed)
+
+
+async def _rehearse(engine: Engine, kind: Kind, group: str, people: Sequence[str]) -> Added:
+    """What adding these people, and firing triggers by it, would lead to."""
+    jobs, at = engine.core.jobs, engine.clock()
+    added = await engine.db.read(lambda session: engine.crm.groups.newcomers(session, kind, group, people))
+    flows = await engine.db.read(lambda session: jobs.listening(session, kind, group)) if added else []
+    forecasts = [
+        FlowForecast(flow=flow.id, **shown(await jobs.who_joins(engine.db, flow, kind, group, added, at)).model_dump())
+        for flow in flows
+    ]
+    return Added(added=len(added), already=len(set(people)) - len(added), flows=forecasts)
 
 
 selections = resource("/selections", "selection", "selections", lambda _: SELECTIONS, NamedIn, GroupPublic)

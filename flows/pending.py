@@ -17,8 +17,6 @@ _PENDING: tuple[tuple[Place, Callable[[Flow], object]], ...] = (
     (("settings", "skip_creating"), lambda flow: flow.settings.skip_creating),
     (("schedule", "run_at"), lambda flow: flow.schedule.run_at),
     (("schedule", "close_at"), lambda flow: flow.schedule.close_at),
-    (("enrolment", "leave"), lambda flow: flow.enrolment.leave),
-    (("enrolment", "key"), lambda flow: flow.enrolment.key),
 )
 
 

@@ -10,7 +10,7 @@ from flows.outcome import Refusal
 from store.columns import Choice, Json, Moment
 
 
-class Source(StrEnum):
+class JobSource(StrEnum):
     """Whom a job proposes."""
 
     SELECTION = "selection"
@@ -38,8 +38,8 @@ class EnrolmentJob(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     flow: str
-    source: Source = Field(
-        default=Source.SELECTION, sa_type=Choice(Source), sa_column_kwargs={"server_default": "selection"}
+    source: JobSource = Field(
+        default=JobSource.SELECTION, sa_type=Choice(JobSource), sa_column_kwargs={"server_default": "selection"}
     )
     selection: str = ""
     after: str = ""

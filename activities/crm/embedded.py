@@ -13,7 +13,7 @@ from activities.crm.catalog import StoreCatalog
 from activities.crm.companies import Companies
 from activities.crm.facts import PersonFacts, facts_of, load, look_up
 from activities.crm.faults import CrmError, Missing
-from activities.crm.groups import PROJECT, SELECTION, Groups, is_member, memberships
+from activities.crm.groups import PROJECT, SELECTION, CameTogether, Groups, is_member, memberships
 from activities.crm.making import Making
 from activities.crm.models import Channel, NamedIn
 from activities.crm.occur import Occur
@@ -41,10 +41,10 @@ class EmbeddedCrm:
 
     transactional = True
 
-    def __init__(self, occur: Occur) -> None:
+    def __init__(self, occur: Occur, came_together: CameTogether | None = None) -> None:
         self.people = People(occur)
         self.companies = Companies(occur)
-        self.groups = Groups(occur)
+        self.groups = Groups(occur, came_together)
         self.bulk = Bulk(self.people, self.companies, occur)
         self.follow_ups = work.follow_ups(occur)
         self.requests = work.requests(occur)

@@ -1,6 +1,6 @@
 """Membership of selections and projects."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -31,6 +31,9 @@ class Kind:
         return getattr(self.members, self.noun)
 
 
+CameTogether = Callable[[Session, Kind, str, Sequence[str], datetime], None]
+"""Hears that many people have come into a group at once, and shall set off triggers (TRIG_7)."""
+
 SELECTION = Kind("selection", Selection, SelectionMember, "added_to_selection")
 PROJECT = Kind("project", Project, ProjectMember, "added_to_project")
 
@@ -45,8 +48,9 @@ class Member(NamedTuple):
 class Groups:
     """Adds and removes members, and tells it."""
 
-    def __init__(self, occur: Occur) -> None:
+    def __init__(self, occur: Occur, came_together: CameTogether | None) -> None:
         self._occur = occur
+        self._came_together = came_together
 
     def add(
         self,
@@ -59,15 +63,16 @@ class Groups:
         cause: Sequence[str] = (),
         triggers: bool = True,
     ) -> list[str]:
-        """Make these people members; answers those who were not yet. Raises Missing, and Refused for unknown people."""
+        """Make these people members; answers those who were not yet. Raises Missing, and Refused for unknown people.
+
+        With `triggers`, one person who comes alone sets them off at once, several do so in the background.
+        """
         self._check(session, kind, group)
         known = set(lock_people(session, people))
-        unknown = [index for index, person in enumerate(people) if person not in known]
-        if unknown:
-            remedy = "Check the ids, or leave these out; nobody was added."
-            raise Refused([Fault("There is no person with this id.", remedy, ("people", i)) for i in unknown[:100]])
+        _check_known(people, known)
         rows = [{kind.noun: group, "person": person, "at": at} for person in sorted(known)]
         added = [row["person"] for row in insert_new(session, kind.members, rows)]
+        together = self._came_together if triggers and len(added) > 1 else None
         for person in added:
             self._occur(
                 session,
@@ -76,9 +81,23 @@ class Groups:
                 at=at,
                 data={kind.noun: group},
                 cause=cause,
-                triggers=triggers,
+                triggers=triggers and together is None,
             )
+        if together is not None:
+            together(session, kind, group, added, at)
         return added
+
+    def newcomers(self, session: Session, kind: Kind, group: str, people: Sequence[str]) -> list[str]:
+        """Who of these people would be added; raises what `add` would raise, and changes nothing."""
+        self._check(session, kind, group)
+        ids = sorted(set(people))
+        known: set[str] = set()
+        for chunk in _chunks(ids):
+            here = select(col(Person.id)).where(col(Person.id).in_(chunk), col(Person.deleted_at).is_(None))
+            known.update(session.scalars(here))
+        _check_known(people, known)
+        members = {person for person, _ in memberships(session, ids, [group])}
+        return [person for person in ids if person not in members]
 
     def remove(self, session: Session, kind: Kind, group: str, people: Sequence[str]) -> int:
         """Make these people members no longer; answers how many were. Raises Missing."""
@@ -122,6 +141,13 @@ def memberships(session: Session, people: Sequence[str], groups: Iterable[str]) 
             rows = session.execute(select(person, kind.group).where(kind.group.in_(names), person.in_(chunk)))
             found.update((row[0], row[1]) for row in rows)
     return found
+
+
+def _check_known(people: Sequence[str], known: set[str]) -> None:
+    unknown = [index for index, person in enumerate(people) if person not in known]
+    if unknown:
+        remedy = "Check the ids, or leave these out; nobody was added."
+        raise Refused([Fault("There is no person with this id.", remedy, ("people", i)) for i in unknown[:100]])
 
 
 def lock_people(session: Session, people: Iterable[str]) -> list[str]:

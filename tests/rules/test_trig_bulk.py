@@ -14,7 +14,7 @@ from activities.core import Core
 from activities.jobs import PAGE
 from flows.outcome import Status
 from store.columns import new_id
-from store.enrolments import EnrolmentJob, Source
+from store.enrolments import EnrolmentJob, JobSource
 from store.flows import FlowRow
 from store.journeys import ParticipantRow
 from store.people import Person
@@ -47,7 +47,7 @@ async def begin(world: World, flow: str, people: list[str]) -> str:
     """A job with a list of people."""
 
     def work(session: Session) -> str:
-        return world.core.jobs.begin(session, session.get_one(FlowRow, flow), Source.PEOPLE, now(), people=people).id
+        return world.core.jobs.begin(session, session.get_one(FlowRow, flow), JobSource.PEOPLE, now(), people=people).id
 
     return await world.db.write(work)
 
