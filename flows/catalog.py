@@ -8,9 +8,23 @@ from typing import Literal, Protocol
 from flows.problems import Problem
 
 Kind = Literal[
-    "content", "selection", "project", "flow", "link", "form", "file", "subscription_type", "associate", "endpoint",
+    "content",
+    "selection",
+    "project",
+    "flow",
+    "link",
+    "form",
+    "file",
+    "subscription_type",
+    "endpoint",
     "script",
-]  # fmt: skip
+    "associate",
+    "group",
+    "follow_up_type",
+    "request_type",
+    "category",
+    "sale_type",
+]
 
 
 class Catalog(Protocol):
@@ -34,6 +48,12 @@ class Catalog(Protocol):
     def content_attachments(self, content: str) -> list[str]:
         """Files that always go with the content."""
 
+    def choices(self, kind: Kind, name: str | None, of: str) -> list[str] | None:
+        """What a type of this kind permits `of` a setting, such as the status of requests; None: not known.
+
+        Without a name: what is usual where no type is given.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class GivenContent:
@@ -46,11 +66,12 @@ class GivenContent:
 
 @dataclass(frozen=True, slots=True)
 class GivenCatalog:
-    """A catalog of what it is given: ids by kind, contents, and the sizes of files in bytes."""
+    """A catalog of what it is given: ids by kind, contents, and the sizes of files in bytes, and what types permit."""
 
     ids: Mapping[Kind, list[str]] = field(default_factory=dict)
     contents: Mapping[str, GivenContent] = field(default_factory=dict)
     files: Mapping[str, int] = field(default_factory=dict)
+    permitted: Mapping[tuple[Kind, str | None, str], list[str]] = field(default_factory=dict)
 
     def exists(self, kind: Kind, name: str) -> bool:
         """Whether the id was given."""
@@ -77,6 +98,10 @@ class GivenCatalog:
     def content_attachments(self, content: str) -> list[str]:
         """As given."""
         return list(self.contents[content].attachments)
+
+    def choices(self, kind: Kind, name: str | None, of: str) -> list[str] | None:
+        """As given; what was not given is not known."""
+        return self.permitted.get((kind, name, of))
 
 
 def suggestion(name: str, known: list[str]) -> str:

@@ -12,13 +12,9 @@ from flows.definition import Flow
 
 @cache
 def schema() -> dict[str, Any]:
-    """JSON Schema 2020-12 of a flow file. Kinds of step that this version does not have are left out."""
+    """JSON Schema 2020-12 of a flow file."""
     made = Flow.model_json_schema(by_alias=True, mode="validation")
     definitions = made.pop("$defs")
-    unavailable = definitions.pop("Unavailable")["properties"]["kind"]["enum"]
-    for model in definitions.values():
-        _without(model, unavailable)
-    _without(made, unavailable)
     for model in (made, *definitions.values()):
         for field in model.get("properties", {}).values():
             _explain(field, definitions)
@@ -30,18 +26,6 @@ def schema() -> dict[str, Any]:
         **made,
         "$defs": definitions,
     }
-
-
-def _without(model: dict[str, Any], kinds: list[str]) -> None:
-    """Leave kinds out of the lists of steps."""
-    for field in model.get("properties", {}).values():
-        choice = field.get("items", {})
-        if choice.get("discriminator", {}).get("propertyName") == "kind":
-            mapping = {kind: ref for kind, ref in choice["discriminator"]["mapping"].items() if kind not in kinds}
-            field["items"] = {
-                "oneOf": [{"$ref": ref} for ref in mapping.values()],
-                "discriminator": {"propertyName": "kind", "mapping": mapping},
-            }
 
 
 def _explain(field: dict[str, Any], definitions: dict[str, Any]) -> None:

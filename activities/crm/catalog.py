@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from sqlalchemy import select
 from sqlmodel import Session, SQLModel, col
 
+from activities.crm.kinds import permits
 from flows.catalog import Kind
 from store.flows import FlowRow
+from store.kinds import AssociateGroup, Category, FollowUpType, RequestType, SaleType
 from store.library import ContentRow, FileRow, FormRow, LinkRow, SubscriptionType
 from store.outside import EndpointRow, ScriptRow
-from store.people import Associate, Project, Selection
+from store.people import Project, Selection
 
 _TABLES: Mapping[Kind, type[SQLModel]] = {
     "content": ContentRow,
@@ -20,9 +22,13 @@ _TABLES: Mapping[Kind, type[SQLModel]] = {
     "form": FormRow,
     "file": FileRow,
     "subscription_type": SubscriptionType,
-    "associate": Associate,
     "endpoint": EndpointRow,
     "script": ScriptRow,
+    "group": AssociateGroup,
+    "follow_up_type": FollowUpType,
+    "request_type": RequestType,
+    "category": Category,
+    "sale_type": SaleType,
 }
 _MOST_NAMES = 1_000
 
@@ -62,3 +68,8 @@ class StoreCatalog:
     def content_attachments(self, content: str) -> list[str]:
         """Ids of the files that always go with it."""
         return list(self._session.get_one(ContentRow, content).attachments)
+
+    def choices(self, kind: Kind, name: str | None, of: str) -> list[str] | None:
+        """What the type permits, by its settings."""
+        row = self._session.get(_TABLES[kind], name) if name is not None else None
+        return permits(kind, row.model_dump() if row is not None else None, of)

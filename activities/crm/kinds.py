@@ -1,7 +1,7 @@
 """Groups of associates and the kinds of follow-ups, requests and sales, as they come in."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Literal, Self, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -134,3 +134,35 @@ class SaleTypeIn(Incoming):
 def _known(name: str | None, names: Sequence[str], noun: str) -> None:
     if name is not None and name not in names:
         raise wrong(f"The default {noun} is none of those listed", "Name one of them, or leave it out.")
+
+
+USUAL: Mapping[str, type[Incoming]] = {
+    "follow_up_type": FollowUpTypeIn,
+    "request_type": RequestTypeIn,
+    "sale_type": SaleTypeIn,
+}
+"""The types, by the name that flows have for their kind."""
+
+
+def permits(kind: str, type: Mapping[str, Any] | None, of: str) -> list[str] | None:
+    """What a type permits of a setting of a step; `type` None: what is usual. None: nothing is known of it."""
+    if kind not in USUAL:
+        return None
+    fields = type if type is not None else USUAL[kind].model_validate({"name": "usual"}).model_dump()
+    match kind, of:
+        case "follow_up_type", "date":
+            return ["due", "meeting"] if fields["date"] == "either" else [fields["date"]]
+        case "follow_up_type", "fields":
+            return list(fields["fields"])
+        case "request_type", "status":
+            return _names_and_kinds(fields["statuses"])
+        case "request_type", "priority":
+            return list(fields["priorities"])
+        case "sale_type", "stage":
+            return _names_and_kinds(fields["stages"])
+    return None
+
+
+def _names_and_kinds(named: Sequence[Mapping[str, str]]) -> list[str]:
+    """The names, then the kinds that stand for the first of their kind."""
+    return list(dict.fromkeys([*(each["name"] for each in named), *(each["kind"] for each in named)]))

@@ -165,7 +165,7 @@ def _least_busy(session: Session, category: Category, at: datetime) -> str | Non
     open_now = select(col(RequestRow.owner), func.count()).where(
         col(RequestRow.owner).in_(there), col(RequestRow.state) == "open"
     )
-    counts = dict(session.execute(open_now.group_by(col(RequestRow.owner))).tuples().all())
+    counts = {row[0]: row[1] for row in session.execute(open_now.group_by(col(RequestRow.owner)))}
     return min((id for id in category.members if id in there), key=lambda id: counts.get(id, 0), default=None)
 
 

@@ -7,6 +7,10 @@ from pydantic import Field
 from flows.steps.add_to import AddTo
 from flows.steps.base import Action, Channel
 from flows.steps.call_webhook import CallWebhook
+from flows.steps.create_follow_up import CreateFollowUp
+from flows.steps.create_request import CreateRequest
+from flows.steps.create_sale import CreateSale
+from flows.steps.distribute import Distribute
 from flows.steps.exit import Exit
 from flows.steps.finish import Finish
 from flows.steps.notify_email import NotifyEmail
@@ -16,7 +20,6 @@ from flows.steps.run_script import RunScript
 from flows.steps.send_email import SendEmail
 from flows.steps.send_sms import SendSms
 from flows.steps.split import EveryoneElse, Split, SplitBranch
-from flows.steps.unavailable import Unavailable
 from flows.steps.update_person import UpdatePerson
 from flows.steps.wait import Wait
 from flows.steps.wait_for_action import ActionBranch, WaitForAction
@@ -32,11 +35,14 @@ Step = Annotated[
     | UpdatePerson
     | AddTo
     | RemoveFrom
+    | CreateFollowUp
+    | CreateRequest
+    | CreateSale
+    | Distribute
     | CallWebhook
     | RunScript
     | Exit
-    | Finish
-    | Unavailable,
+    | Finish,
     Field(discriminator="kind"),
 ]
 

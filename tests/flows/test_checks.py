@@ -218,7 +218,6 @@ def test_LIFE_2_a_good_flow_has_no_problems() -> None:
         (sms("Out: {{ unsubscribe_url }}"), "/text", "no address for unsubscribing", "STOP"),
         (sms("å" * 1531), "/text", "takes at least 11 segments", "shorter"),
         (sms("Hi", exit={"add_to_flow": "loyal"}), "/exit/add_to_flow", "no flow", "mean “loyalty”?"),
-        (step("run_script"), "/kind", "run_script are not available in this version", "Remove the step"),
     ],
 )
 def test_LIFE_2_a_step_with_a_problem(wrong: dict[str, Any], where: str, what: str, remedy: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +11,6 @@ from jsonschema import Draft202012Validator
 from flows.loading import read
 from flows.schema import dumps, schema
 from flows.source import read_source
-from flows.steps.unavailable import Unavailable
 from tests.flows.strategies import flow_data
 
 HERE = Path(__file__).parent
@@ -94,7 +93,7 @@ def test_what_does_not_read_is_not_valid(wrong: dict[str, Any]) -> None:
     assert read(str(data)).flow is None
 
 
-def test_kinds_that_are_not_available_are_not_offered() -> None:
+def test_every_kind_is_offered() -> None:
     offered = {field.get("const") for place, field in properties(schema()) if place.endswith("/kind")}
 
     kinds = {
@@ -102,5 +101,4 @@ def test_kinds_that_are_not_available_are_not_offered() -> None:
         "create_sale", "distribute", "notify_email", "notify_sms", "run_script", "call_webhook", "wait",
         "wait_for_action", "split", "exit", "finish",
     }  # fmt: skip
-    assert offered == kinds - set(get_args(Unavailable.model_fields["kind"].annotation))
-    assert Unavailable.__name__ not in dumps()
+    assert offered == kinds
