@@ -165,6 +165,11 @@ class Settings(BaseSettings):
         title="SMS token",
         description="The account's token: it lets us in at the SMS provider, and signs what that one reports.",
     )
+    hook_key: Secret | None = Field(
+        None,
+        title="Hook key",
+        description="Lets in who reports bounces and replies, as ?key=… or Bearer; the API key does so too.",
+    )
     cap_email: Cap | None = Field(
         None,
         title="E-mail cap",

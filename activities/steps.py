@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from sqlmodel import Session
 
 from activities import eligibility, ledger
+from activities.mail.compose import mail_id
 from activities.standing import Rules, Standing
 from flows.calendar import Workdays, only_on
 from flows.moments import zone_or
@@ -355,7 +356,7 @@ class Steps:
             return
         row.to = ", ".join(mailbox.address for mailbox in (sent.to, *sent.also))
         row.sender, row.subject, row.html = sent.sender.address, sent.subject, sent.html
-        row.content = getattr(step, "content", None) or ""
+        row.content, row.mail_id = getattr(step, "content", None) or "", mail_id(effect)
         row.links = sorted(link for url, link in sent.links.items() if url in sent.html or url in sent.text)
 
 

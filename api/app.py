@@ -29,6 +29,7 @@ from api import (
     imports,
     kinds,
     library,
+    mail_hooks,
     messages,
     participants,
     people,
@@ -72,13 +73,16 @@ GUARDED: Sequence[APIRouter] = (
     attention.router,
 )
 # Calls that anybody may make: the public side, what providers report (signed), health.
-OPEN: Sequence[APIRouter] = (public.router, hooks.router, health.router)
+OPEN: Sequence[APIRouter] = (public.router, hooks.router, mail_hooks.router, health.router)
 
 BODY_LIMIT = 4 * 1024 * 1024
 LARGER_BODIES: Mapping[str, int] = {
     # The form around the file takes a little more.
     f"{PREFIX}/files": LARGEST_FILE + 64 * 1024,
     f"{PREFIX}/people/import": imports.LARGEST_CSV,
+    # What comes back may carry all that was sent, a third larger on its way.
+    "/hooks/bounce": mail_hooks.LARGEST_MAIL,
+    "/hooks/reply": mail_hooks.LARGEST_MAIL,
     f"{PREFIX}/flows/*/enrolments": imports.LARGEST_CSV,
 }
 

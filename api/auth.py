@@ -34,7 +34,7 @@ class Door:
         larger: Mapping[str, int],
     ) -> None:
         self._app = app
-        self._keys = [_digest(key) for key in keys]
+        self._keys = [digest(key) for key in keys]
         self._guarded = guarded
         self._open_path = open_path
         self._body_limit = body_limit
@@ -58,15 +58,24 @@ class Door:
         await self._app(scope, _limited(receive, limit), send)
 
     def _check_key(self, headers: Headers) -> None:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-        # Every key is compared, and digests of equal length: time tells nothing.
-        if not sum([compare_digest(_digest(given), key) for key in self._keys]):
+        given = given_key(headers)
+        if not is_one_of(given, self._keys):
             raise Unauthorized(
                 "The API key is wrong." if given else "The API key is missing.",
                 "Send it as Authorization: Bearer KEY, or as X-API-Key: KEY.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
+
+
+def given_key(headers: Headers) -> str:
+    """The key that a request brings along; empty if none."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+
+
+def is_one_of(given: str, keys: Sequence[bytes]) -> bool:
+    """Whether it is one of these keys, given by their digests: every one is compared, and time tells nothing."""
+    return bool(sum([compare_digest(digest(given), key) for key in keys]))
 
 
 def _limited(receive: Receive, limit: int) -> Receive:
@@ -93,5 +102,6 @@ def _under(path: str, prefix: str) -> bool:
     return len(parts) >= len(wanted) and all(want in ("*", part) for want, part in zip(wanted, parts, strict=False))
 
 
-def _digest(key: str) -> bytes:
+def digest(key: str) -> bytes:
+    """Keys are compared by this: of equal length, whatever was sent."""
     return sha256(key.encode()).digest()

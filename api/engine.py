@@ -17,14 +17,15 @@ from settings import Settings
 class Engine(Services):
     """Services that can also run flows.
 
-    `sms_token` signs what the SMS provider tells us. `temporal_ui` is the address of Temporal's pages; empty if it is
-    not known.
+    `sms_token` signs what the SMS provider tells us, `hook_key` lets in who reports on mails. `temporal_ui` is the
+    address of Temporal's pages; empty if it is not known.
     """
 
     core: Core
     client: Client
     tokens: Tokens
     sms_token: str
+    hook_key: str = ""
     temporal_ui: str = ""
 
     @classmethod
@@ -40,6 +41,7 @@ class Engine(Services):
             client=client,
             tokens=Tokens([key.get_secret_value() for key in settings.secret_keys]),
             sms_token=settings.sms_token.get_secret_value(),
+            hook_key=settings.hook_key.get_secret_value() if settings.hook_key else "",
             temporal_ui=temporal_ui,
         )
 

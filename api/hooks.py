@@ -1,4 +1,4 @@
-"""What providers report: each call proves by a signature who makes it."""
+"""What SMS providers report: each call proves by a signature who makes it."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ _FORM = {"requestBody": {"content": {"application/x-www-form-urlencoded": {"sche
 
 def deliveries(engine: Engine) -> Deliveries:
     """What takes the reports in."""
-    return Deliveries(engine.core.events, engine.crm)
+    return Deliveries(engine.core.events, engine.core.rules)
 
 
 @router.post(

@@ -191,11 +191,20 @@ class MessageRow(SQLModel, table=True):
     """A message that a flow has sent or is about to send (GET /v1/messages).
 
     `delivery` is what was heard of it afterwards: delivered, undelivered, bounced, complained. `notice`: it went to one
-    of us about the person (STEP_10, STEP_11). `segments` are those of an SMS.
+    of us about the person (STEP_10, STEP_11). `segments` are those of an SMS, `mail_id` the left part of a Message-ID.
     """
 
     __tablename__ = "message"
-    __table_args__ = (Index("message_of_person", "person", "at"), Index("message_of_participant", "participant", "at"))
+    __table_args__ = (
+        Index("message_of_person", "person", "at"),
+        Index("message_of_participant", "participant", "at"),
+        Index(
+            "message_of_mail",
+            "mail_id",
+            sqlite_where=text("mail_id IS NOT NULL"),
+            postgresql_where=text("mail_id IS NOT NULL"),
+        ),
+    )
 
     id: str = Field(primary_key=True)
     effect: str = Field(unique=True)
@@ -215,6 +224,7 @@ class MessageRow(SQLModel, table=True):
     segments: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     state: EffectStatus = Field(default=EffectStatus.PLANNED, sa_type=Choice(EffectStatus))
     delivery: str | None = None
+    mail_id: str | None = None
     notice: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     at: datetime = Field(sa_type=Moment)
     opened_at: datetime | None = Field(default=None, sa_type=Moment)

@@ -92,7 +92,12 @@ def compose(
 
 def message_id(key: str, sender: str) -> str:
     """The Message-ID that the effect `key` always has, in the domain of the address `sender`."""
-    return f"<{hashlib.sha256(key.encode('utf-8')).hexdigest()[:40]}@{sender.rpartition('@')[2]}>"
+    return f"<{mail_id(key)}@{sender.rpartition('@')[2]}>"
+
+
+def mail_id(key: str) -> str:
+    """The left part of that Message-ID: what is kept, to know the mail again when it comes back."""
+    return hashlib.sha256(key.encode("utf-8")).hexdigest()[:40]
 
 
 def _untracked(url: str) -> str:

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import aiosmtplib
 from opentelemetry.trace import SpanKind, Status, StatusCode, get_tracer
 
+from activities.mail.codes import is_nobody_there, refuses_recipient
 from activities.mail.compose import File, compose
 from activities.mail.headers import BadAddress, canonical_address
 from activities.mail.tokens import Tokens
@@ -220,7 +221,9 @@ class SmtpMail:
             return text
         connection.close()
         if 400 <= answer.code < 600:
-            raise NotDone(text, retryable=answer.code < 500)
+            raise NotDone(
+                text, retryable=answer.code < 500, unreachable=is_nobody_there(answer.message) and answer.code >= 500
+            )
         raise Silence(f"The mail was handed over and the answer cannot be understood: {text}")
 
     def _reusable(self) -> aiosmtplib.SMTP | None:
@@ -303,9 +306,7 @@ def _not_done(error: aiosmtplib.SMTPException | OSError) -> NotDone:
 
 
 def _is_unreachable(error: aiosmtplib.SMTPResponseException) -> bool:
-    """A refusal that is about the recipient, not about our commands, our login or a policy (5.7, RFC 3463)."""
-    refused = isinstance(error, aiosmtplib.SMTPRecipientRefused)
-    return refused and error.code >= 550 and not error.message.startswith("5.7.")
+    return isinstance(error, aiosmtplib.SMTPRecipientRefused) and refuses_recipient(error.code, error.message)
 
 
 def _describe(error: BaseException) -> str:

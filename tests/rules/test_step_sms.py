@@ -120,7 +120,7 @@ async def test_SAFE_2_an_sms_of_which_nobody_knows_is_not_sent_again_and_the_pro
     (message,) = await world.messages(participant)
     assert (effect.status, message.state) == (EffectStatus.UNKNOWN, EffectStatus.UNKNOWN)
     assert text["StatusCallback"].endswith(f"?message={message.id}")
-    reports = Deliveries(world.core.events, world.core.crm)
+    reports = Deliveries(world.core.events, world.core.rules)
 
     async def report(status: str) -> None:
         await world.core.dispatcher.write(lambda session: reports.sms_status(session, message.id, status, now()))
@@ -149,7 +149,7 @@ async def test_PART_2_stop_withdraws_the_consent_to_sms(world: World, phone: Pho
     twin = await world.person(mobile=KARI)
     participant = await world.enrol(flow, kari)
     await resting(world, participant, "heard")
-    incoming = Deliveries(world.core.events, world.core.crm)
+    incoming = Deliveries(world.core.events, world.core.rules)
     for _ in range(2):  # told twice, it happened once
         await world.core.dispatcher.write(lambda session: incoming.sms_in(session, KARI, "Stopp!", "SM9", now()))
     assert await left(world, participant) is Reason.CONSENT_WITHDRAWN
@@ -160,7 +160,7 @@ async def test_PART_2_stop_withdraws_the_consent_to_sms(world: World, phone: Pho
 
 
 async def test_PART_2_stop_from_an_unknown_number_blocks_it(world: World, phone: Phone) -> None:
-    incoming = Deliveries(world.core.events, world.core.crm)
+    incoming = Deliveries(world.core.events, world.core.rules)
     await world.core.dispatcher.write(lambda session: incoming.sms_in(session, OLA, "STOP", "SM1", now()))
     flow = await world.flow("sms", sms(), sms=SMS)
     assert await left(world, await world.enrol(flow, await world.person(mobile=OLA))) is Reason.ADDRESS_BLOCKED
