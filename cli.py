@@ -184,6 +184,16 @@ def enrol(
     enrol(settings(), flow, selection=selection, csv=csv, again=again, json=json)
 
 
+@app.command("read-mail", rich_help_panel=WORK)
+def read_mail(
+    path: Annotated[Path, typer.Argument(help="An mbox file, a Maildir, or one mail.")], json: Json = False
+) -> None:
+    """Tell a running ferd what came back: bounces, complaints and answers in a mailbox."""
+    from console.returns import read_mail
+
+    read_mail(settings(), path, json=json)
+
+
 def main() -> None:
     """The program."""
     with failures():

@@ -52,14 +52,14 @@ def read_reports(data: bytes) -> list[Report]:
     if message.get_content_type() != "multipart/report" or not isinstance(message, EmailMessage):
         raise NoReport
     parts = list(message.walk())
-    mail, id = _original(parts), message_ids(str(message.get("Message-ID", "")))
-    own = id[0] if id else ""
+    original, own = _original(parts), _left(message)
+    mail = _left(original)
     found: list[Report] = []
     for part in parts:
         if part.get_content_type() == "message/delivery-status":
             found += _delivery(part, mail, own)
         elif part.get_content_type() == "message/feedback-report":
-            found += _complaint(part, parts, mail, own)
+            found += _complaint(part, str(original.get("To", "")), mail, own)
     return found
 
 
@@ -70,9 +70,8 @@ def read_reply(data: bytes) -> Reply:
     mails = dict.fromkeys([*message_ids(str(message.get("In-Reply-To", ""))), *references])
     submitted = str(message.get("Auto-Submitted", "no")).partition(";")[0].strip().lower()
     bulk = str(message.get("Precedence", "")).strip().lower() in ("bulk", "auto_reply", "junk")
-    own = message_ids(str(message.get("Message-ID", "")))
     automatic = submitted != "no" or bulk or "X-Autoreply" in message or "X-Autorespond" in message
-    return Reply(parseaddr(str(message.get("From", "")))[1], tuple(mails), own[0] if own else "", automatic)
+    return Reply(parseaddr(str(message.get("From", "")))[1], tuple(mails), _left(message), automatic)
 
 
 def message_ids(text: str) -> list[str]:
@@ -89,10 +88,9 @@ def _delivery(part: Message, mail: str, id: str) -> Iterator[Report]:
             yield Report(kind, recipient, mail, status, id)
 
 
-def _complaint(part: Message, parts: Sequence[Message], mail: str, id: str) -> Iterator[Report]:
+def _complaint(part: Message, to: str, mail: str, id: str) -> Iterator[Report]:
     fields = next(_inner(part), part)
     kind = str(fields.get("Feedback-Type", "")).strip().lower()
-    to = next((str(each["To"]) for each in parts if each.get("Message-ID") and each.get("To")), "")
     recipient = _address(fields.get("Original-Rcpt-To")) or parseaddr(to)[1]
     if kind in ("abuse", "fraud", "other", "virus") and (recipient or mail):
         yield Report("complained", recipient, mail, "", id)
@@ -104,16 +102,20 @@ def _inner(part: Message) -> Iterator[Message]:
     yield from (each for each in payload if isinstance(each, Message)) if isinstance(payload, list) else ()
 
 
-def _original(parts: Sequence[Message]) -> str:
-    """The Message-ID of the mail that comes back, from its headers."""
-    for part in parts[1:]:
-        text = str(part.get("Message-ID", ""))
+def _original(parts: Sequence[Message]) -> Message:
+    """The headers of the mail that comes back; none if the report does not carry them."""
+    for part in parts:
+        if part.get_content_type() == "message/rfc822":
+            return next(_inner(part), Message())
         if part.get_content_type() == "text/rfc822-headers":
             payload = part.get_payload(decode=True)
-            text = str(message_from_bytes(payload, policy=default)["Message-ID"]) if isinstance(payload, bytes) else ""
-        if found := message_ids(text):
-            return found[0]
-    return ""
+            return message_from_bytes(payload, policy=default) if isinstance(payload, bytes) else Message()
+    return Message()
+
+
+def _left(message: Message) -> str:
+    """The left part of its Message-ID; empty without one."""
+    return next(iter(message_ids(str(message.get("Message-ID", "")))), "")
 
 
 def _address(field: object) -> str:

@@ -43,6 +43,7 @@ async def test_PART_2_reports_come_as_mails(still_ferd: Running) -> None:
         answer = await still_ferd.api.post("/hooks/bounce", content=mail, headers=RFC822)
         assert expect(200, answer) == {"taken": taken}
     assert await blocked(still_ferd) == {"kari@kunde.example": "bounced"}
+    # A complaint that comes after a bounce says nothing new about the address.
     other = await still_ferd.api.post("/hooks/bounce", content=b"Subject: Hi\n\nHi", headers=RFC822)
     assert "/hooks/reply" in problem(422, other)["remedy"]
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "7a20d8f1c3e2"
-down_revision = "61a2b5659eac"
+down_revision = "f3877540d6c1"
 branch_labels = None
 depends_on = None
 

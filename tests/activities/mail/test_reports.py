@@ -91,9 +91,9 @@ def test_headers_alone_are_enough_to_know_the_mail_again() -> None:
 
 
 def test_a_complaint_is_known_by_the_mail_it_is_about() -> None:
-    assert read_reports(COMPLAINT) == [Report("complained", "", "abc123", "", "fbl1")]
-    named = COMPLAINT.replace(b"Version: 1\n", b"Version: 1\nOriginal-Rcpt-To: <kari@kunde.example>\n")
-    assert read_reports(named)[0].recipient == "kari@kunde.example"
+    assert read_reports(COMPLAINT) == [Report("complained", "kari@kunde.example", "abc123", "", "fbl1")]
+    named = COMPLAINT.replace(b"Version: 1\n", b"Version: 1\nOriginal-Rcpt-To: <alias@kunde.example>\n")
+    assert read_reports(named)[0].recipient == "alias@kunde.example"
     assert read_reports(COMPLAINT.replace(b"abuse\nUser", b"not-spam\nUser")) == []
 
 
