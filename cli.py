@@ -19,6 +19,9 @@ app = typer.Typer(
 
 SERVE, FILES, WORK = "Run ferd", "Files", "Flows and people"
 Json = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
+Version = Annotated[int, typer.Argument(help="The number, from `ferd versions`.", min=1)]
+Note = Annotated[str, typer.Option(help="Why, for the flow's versions.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask, whomever it concerns.")]
 FlowId = Annotated[str, typer.Argument(metavar="FLOW", help="The flow's id.")]
 Paths = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files, or folders laid out as examples/ is.")]
 
@@ -94,11 +97,40 @@ def check(paths: Paths, json: Json = False) -> None:
 
 
 @app.command(rich_help_panel=FILES)
-def apply(paths: Paths, json: Json = False) -> None:
-    """Put files into a running ferd: what is new is created, what differs updated."""
+def apply(paths: Paths, note: Note = "", yes: Yes = False, json: Json = False) -> None:
+    """Put files into a running ferd, after showing what the edit of a flow does to those who are inside."""
     from console.applying import apply
 
-    apply(settings(), paths, json=json)
+    apply(settings(), paths, note=note, yes=yes, json=json)
+
+
+@app.command(rich_help_panel=FILES)
+def versions(flow: FlowId, json: Json = False) -> None:
+    """List a flow's versions: when, by whom, why."""
+    from console.edits import versions
+
+    versions(settings(), flow, json=json)
+
+
+@app.command(rich_help_panel=FILES)
+def compare(
+    flow: FlowId,
+    version: Version,
+    to: Annotated[int | None, typer.Argument(help="With this version; default: the current.", min=1)] = None,
+    json: Json = False,
+) -> None:
+    """Say in words what is different in another version of a flow."""
+    from console.edits import compare
+
+    compare(settings(), flow, version, to, json=json)
+
+
+@app.command(rich_help_panel=FILES)
+def restore(flow: FlowId, version: Version, note: Note = "", yes: Yes = False, json: Json = False) -> None:
+    """Save an earlier version of a flow as the newest, after showing what that does to those who are inside."""
+    from console.edits import restore
+
+    restore(settings(), flow, version, note=note, yes=yes, json=json)
 
 
 def _lifecycle(command: str, summary: str) -> None:

@@ -21,7 +21,6 @@ from flows.definition import Flow
 from flows.edits import Edit, own_settings
 from flows.moments import zone_or
 from flows.outcome import Status
-from flows.planning import Outline
 from flows.steps.base import BaseStep
 from store.flows import FlowRow
 from store.journeys import ParticipantRow
@@ -74,10 +73,9 @@ class StepsOccupied(Exception):
 
 
 def effects(
-    session: Session, definitions: Definitions, flow: FlowRow, after: Outline, now: datetime
+    session: Session, definitions: Definitions, flow: FlowRow, edit: Edit, now: datetime
 ) -> list[StepEffect]:
     """For each step of the current version, then of the new one, what saving the new one does to whom."""
-    edit = Edit(definitions.current(session, flow), after)
     tallies = counted(session, flow.id)
     standing = {
         step: count
@@ -91,9 +89,9 @@ def effects(
         found.append(_refused(edit, step, people, *kept[step.id]) if step.id in kept else _of(edit, step, people, now))
     for id in sorted(standing.keys() - edit.before.step.keys()):
         version, step = last_with(session, definitions, flow.id, flow.version, id)
-        gone = Edit(definitions.outline(session, flow.id, version), after)
+        gone = Edit(definitions.outline(session, flow.id, version), edit.after)
         found.append(_moved_on(gone, step, _People(session, flow, id, standing[id])))
-    found += [_effect(edit, step) for _, step in after.flow.walk() if not edit.stays(step.id)]
+    found += [_effect(edit, step) for _, step in edit.after.flow.walk() if not edit.stays(step.id)]
     return found
 
 

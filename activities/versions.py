@@ -13,6 +13,7 @@ from activities.effects import StepEffect, StepsOccupied, effects
 from activities.lifecycle import TABLE
 from flows.catalog import Catalog
 from flows.definition import Flow
+from flows.edits import Edit
 from flows.events import EventTrigger
 from flows.planning import Outline
 from store.database import lock_flow
@@ -54,6 +55,7 @@ class Edited:
 
     flow: FlowRow
     version: int
+    edit: Edit
     effects: list[StepEffect]
 
 
@@ -99,9 +101,10 @@ def replace(
     if not editable(row.status, current.flow):
         raise EditRefused(flow.id, row.status)
     latest = session.scalar(select(func.max(col(FlowVersion.version))).where(col(FlowVersion.flow) == flow.id)) or 0
-    found = effects(session, definitions, row, Outline(flow), now)
+    edit = Edit(current, Outline(flow))
+    found = effects(session, definitions, row, edit, now)
     if dry_run:
-        return Edited(row, latest + 1, found)
+        return Edited(row, latest + 1, edit, found)
     if any(effect.refused for effect in found):
         raise StepsOccupied(flow.id, found)
     if row.status is FlowStatus.RUNNING:
@@ -111,7 +114,7 @@ def replace(
     row.epoch += 1  # who stands in an edited step is woken in the background
     _keep(session, row, flow, source, now, author, note)
     ask(session, FlowChanged(flow.id, row.name))
-    return Edited(row, row.version, found)
+    return Edited(row, row.version, edit, found)
 
 
 def _keep(

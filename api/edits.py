@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,6 +18,7 @@ from api.flow_files import REQUEST_BODY, read_flow
 from api.flows import Author, FlowSaved, Note, etag, find, problems_of, taking_people
 from api.pending import refuse_pending
 from api.resource import PathId, problems
+from flows.changes import changes
 from flows.definition import Flow
 from flows.source import Source
 from store.enrolments import JobSource
@@ -58,11 +59,22 @@ class StepEffect(BaseModel):
     why: str = Field(description="Why it is refused.")
 
 
+class FlowChange(BaseModel):
+    """One difference between two versions."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    step: str | None = Field(description="Null: of the flow as a whole.")
+    what: Literal["added", "removed", "moved", "edited"]
+    text: str = Field(description="In words.", examples=["wait breathe: for 3 days → 5 days"])
+
+
 class FlowEdited(FlowSaved):
     """A flow after an edit; after a dry run as it would be."""
 
     dry_run: bool = Field(description="Nothing was saved.")
     possible: bool = Field(description="False: people stand where the edit would remove or move something.")
+    changes: list[FlowChange] = Field(description="What is different from the version before.")
     steps: list[StepEffect] = Field(description="For each step, what the edit does to whom.")
     existing: ForecastPublic | None = Field(
         default=None,
@@ -160,6 +172,7 @@ def edit(
         problems=problems_of(engine, session, flow, source),
         dry_run=dry_run,
         possible=not any(effect.refused for effect in edited.effects),
+        changes=[FlowChange.model_validate(change) for change in changes(edited.edit)],
         steps=[StepEffect.model_validate(effect) for effect in edited.effects],
     )
 

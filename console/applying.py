@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from console.client import Api
-from console.material import Material, Noun, Thing, read
+from console.edits import Edited, agree, author
+from console.material import FlowFile, Material, Noun, Thing, read
 from console.problems import counted, show
 from console.shell import Failure, as_json, err, out, say
 from settings import Settings
@@ -45,22 +46,46 @@ class Applied:
     note: str = ""
 
 
-def apply(settings: Settings, paths: Sequence[Path], *, json: bool = False) -> None:
-    """Put it all in and say what was done. Raises Failure, before anything is changed, for files that are wrong."""
+def apply(
+    settings: Settings, paths: Sequence[Path], *, note: str = "", yes: bool = False, json: bool = False
+) -> None:
+    """Put it all in and say what was done. Raises Failure, before anything is changed, for files that are wrong.
+
+    What the edit of a flow does to those who are inside is shown first, and asked unless `yes` (EDIT_7).
+    """
     material = read(paths)
     broken = [flaw for flaw in material.flaws if flaw.problem.severity == "error"]
     if broken:
         show(broken, err)
         raise Failure(f"{counted(len(broken), 'error')}; nothing was applied.", "Mend the files and apply them again.")
     with Api(settings) as api:
-        done = put_all(api, material)
+        agree([edited for flow in material.flows if (edited := _edit(api, flow))], yes=yes)
+        done = put_all(api, material, note)
     if json:
         as_json([asdict(each) for each in done])
         return
     _print(done)
 
 
-def put_all(api: Api, material: Material) -> list[Applied]:
+def _edit(api: Api, flow: FlowFile) -> Edited | None:
+    """What saving this file would do; None if it is a new flow, or nothing is different."""
+    assert flow.id is not None
+    path, text = _path(flow.id), flow.text
+    if api.find(path) is None or api.text(f"{path}/source") == text.decode("utf-8-sig"):
+        return None
+    edited: Edited = api.call("PUT", path, content=text, media_type=_media(flow.path.suffix), query={"dry_run": "true"})
+    return edited
+
+
+def _path(flow: str) -> str:
+    return f"{PATHS[Noun.FLOW]}/{quote(flow, safe='')}"
+
+
+def _media(suffix: str) -> str:
+    return "application/json" if suffix == ".json" else "application/yaml"
+
+
+def put_all(api: Api, material: Material, note: str = "") -> list[Applied]:
     """Everything in the order in which it has to be there, with a progress bar."""
     things = [thing for noun in Noun for thing in material.of(noun)]
     done: list[Applied] = []
@@ -71,7 +96,7 @@ def put_all(api: Api, material: Material) -> list[Applied]:
             progress.advance(task)
         for flow in material.flows:
             assert flow.id is not None
-            done.append(put_flow(api, flow.id, flow.text, flow.path.suffix))
+            done.append(put_flow(api, flow.id, flow.text, flow.path.suffix, note))
             progress.advance(task)
     # Flows may refer to one another: only now is it known what is wrong with each.
     return [_with_status(api, each) if each.noun is Noun.FLOW else each for each in done]
@@ -94,17 +119,16 @@ def put(api: Api, thing: Thing) -> Applied:
     return Applied(thing.noun, thing.id, "created" if there is None else "unchanged" if same else "updated")
 
 
-def put_flow(api: Api, id: str, text: bytes, suffix: str = ".yaml") -> Applied:
+def put_flow(api: Api, id: str, text: bytes, suffix: str = ".yaml", note: str = "") -> Applied:
     """Save the flow: as a draft if it is new, else as a new version if it differs."""
-    path = f"{PATHS[Noun.FLOW]}/{quote(id, safe='')}"
-    media = "application/json" if suffix == ".json" else "application/yaml"
+    path, media, why = _path(id), _media(suffix), {"author": author(), "note": note}
     there = api.find(path)
     if there is None:
-        api.call("POST", PATHS[Noun.FLOW], content=text, media_type=media)
+        api.call("POST", PATHS[Noun.FLOW], content=text, media_type=media, query=why)
     elif api.text(f"{path}/source") == text.decode("utf-8-sig"):
         return Applied(Noun.FLOW, id, "unchanged")
     else:
-        api.call("PUT", path, content=text, media_type=media)
+        api.call("PUT", path, content=text, media_type=media, query=why)
     return Applied(Noun.FLOW, id, "created" if there is None else "updated")
 
 

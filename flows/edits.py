@@ -140,13 +140,13 @@ class Edit:
 
 
 def own_settings(step: BaseStep) -> dict[str, Any]:
-    """What a step says, as in a flow file, without the steps on its branches."""
-    data: dict[str, Any] = step.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    """What a step says, as in a flow file with every default, without the steps on its branches."""
+    data: dict[str, Any] = step.model_dump(mode="json", by_alias=True)
     for *where, last in step.inner_places():
         here: Any = data
         for part in where:
-            here = here[part] if isinstance(part, int) else here.get(part, {})
-        here.pop(last, None)
+            here = here[part]
+        del here[last]
     return data
 
 
