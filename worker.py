@@ -33,6 +33,7 @@ from activities.scripts.runs import ScriptRunner
 from activities.sms.twilio import TwilioSms
 from activities.web import Web
 from activities.webhooks.calls import WebhookCalls
+from activities.webhooks.deliveries import Deliveries
 from flows.ports import CallWebhook, Email, Port, Sms
 from settings import Settings
 from store.database import Database
@@ -115,6 +116,7 @@ class _Room:
         )
         self.scripts = ScriptRunner(self._db, settings.scripts, now)
         self.web = Web(private=settings.private_webhooks)
+        self.deliveries = Deliveries(self._db, self.web, now)
         self.ports: Mapping[type, Port[Any]] = {
             Email: self.mail,
             Sms: self.sms,
@@ -128,7 +130,8 @@ class _Room:
             self._client, task_queue=control_queue(self._queue), activities=self.core.control_activities()
         )
         beside = [
-            asyncio.create_task(work) for work in (self.core.sweep.run(), self.retention.run(), self.scripts.run())
+            asyncio.create_task(work)
+            for work in (self.core.sweep.run(), self.retention.run(), self.scripts.run(), self.deliveries.run())
         ]
         try:
             async with control:

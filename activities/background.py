@@ -18,6 +18,7 @@ from activities.dispatcher import Asked, Dispatcher, StartJourney, WakeJourney
 from activities.edited import to_wake
 from activities.jobs import EnrolmentJobs, Overtaken
 from activities.standing import Rules, Standing, UnknownParticipant
+from activities.webhooks.telling import write_down
 from flows.outcome import Status
 from store.flows import GOES_ON, FlowRow, FlowStatus
 from store.journeys import ParticipantRow
@@ -75,6 +76,7 @@ class Background:
         counts = {Status(status).value: count for status, count in inside}
         text = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "nobody inside"
         if row.status is FlowStatus.CLOSED and not counts and row.epoch == epoch:
+            write_down(session, flow, row.status, FlowStatus.FINISHED, self._clock(), "the last has left")
             row.status = FlowStatus.FINISHED  # the last has left (LIFE_7)
         settled = row.epoch == epoch
         return FlowState(

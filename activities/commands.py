@@ -16,6 +16,7 @@ from activities import ledger
 from activities.definitions import Definitions, UnknownFlow
 from activities.dispatcher import FlowChanged, ask
 from activities.lifecycle import ENDS, TABLE, allowed, leading_to_delete
+from activities.webhooks.telling import write_down
 from flows.catalog import Catalog
 from flows.checks import problems
 from flows.definition import Flow
@@ -57,9 +58,19 @@ class Commanded:
 
 
 def command(
-    session: Session, definitions: Definitions, catalog: Catalog, flow: str, given: Command, now: datetime
+    session: Session,
+    definitions: Definitions,
+    catalog: Catalog,
+    flow: str,
+    given: Command,
+    now: datetime,
+    *,
+    why: str = "",
 ) -> Commanded:
-    """Give a flow a command. Raises UnknownFlow, CommandRefused, NotRunnable; then nothing has changed."""
+    """Give a flow a command. Raises UnknownFlow, CommandRefused, NotRunnable; then nothing has changed.
+
+    `why`: the reason that endpoints are told, where it was not a person who gave it.
+    """
     row = _locked(session, flow)
     to = TABLE[row.status].to.get(given)
     if to is None:
@@ -72,6 +83,7 @@ def command(
         _end_generation(session, row, ENDS[to])
     if to not in TAKES_PEOPLE:
         _end_jobs(session, row)
+    write_down(session, flow, row.status, to, now, why)
     row.status = to
     _changed(session, row, now)
     return Commanded(to, ledger.under_way(session, flow))
@@ -86,6 +98,7 @@ def delete(session: Session, flow: str, now: datetime) -> None:
     if not TABLE[row.status].delete:
         raise CommandRefused(flow, "delete", row.status)
     _end_generation(session, row, Reason.FLOW_DELETED)
+    write_down(session, flow, row.status, FlowStatus.STOPPED, now, "deleted")
     row.status, row.deleted = FlowStatus.STOPPED, True
     session.execute(sql_delete(FlowTrigger).where(col(FlowTrigger.flow) == flow))
     _changed(session, row, now)

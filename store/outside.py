@@ -1,17 +1,21 @@
-"""Programs that are not ours and that flows work with: endpoints that are called, scripts that are run."""
+"""Programs that are not ours and that flows work with: endpoints that are called and told, scripts."""
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from sqlalchemy import Index, String, text
+from sqlalchemy import Index, String, false, text
 from sqlmodel import Field, SQLModel
 
 from store.columns import Choice, Json, Moment
 
 
 class EndpointRow(SQLModel, table=True):
-    """The address of another program (STEP_22). `secret` signs what goes there; `headers` go along."""
+    """The address of another program (STEP_22). `secret` signs what goes there; `headers` go along.
+
+    `events` are what it is told of; `told` is how far in the journal that has come. `failures` counts those in a row,
+    `resting_until` keeps one that fails from being called again and again.
+    """
 
     __tablename__ = "endpoint"
 
@@ -20,8 +24,40 @@ class EndpointRow(SQLModel, table=True):
     url: str
     secret: str
     headers: dict[str, str] = Field(sa_type=Json, default_factory=dict)
+    events: list[str] = Field(sa_type=Json, default_factory=list, sa_column_kwargs={"server_default": "[]"})
+    subscribed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    told: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    failures: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    resting_until: datetime | None = Field(default=None, sa_type=Moment)
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
+
+
+class Delivery(SQLModel, table=True):
+    """Something that an endpoint is to be told, until it has heard it. `due`: the next try; given up: never again."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        Index(
+            "delivery_due",
+            "endpoint",
+            "due",
+            sqlite_where=text("NOT given_up"),
+            postgresql_where=text("NOT given_up"),
+        ),
+    )
+
+    endpoint: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    type: str
+    flow: str
+    person: str
+    data: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
+    at: datetime = Field(sa_type=Moment)
+    due: datetime = Field(sa_type=Moment)
+    tries: int = 0
+    given_up: bool = False
+    why: str = ""
 
 
 class ScriptRow(SQLModel, table=True):

@@ -6,14 +6,17 @@ from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
-from sqlmodel import Session
+from sqlalchemy import delete, func, select
+from sqlmodel import Session, col
 
 from activities.crm.library import Url
 from activities.crm.models import Incoming
 from activities.crm.records import Records
 from activities.crm.values import Line, Maybe, Name, wrong
 from activities.webhooks import signing
-from store.outside import EndpointRow
+from activities.webhooks.telling import EventName
+from store.journeys import JournalRow
+from store.outside import Delivery, EndpointRow
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _OURS = ("host", "content-", "transfer-", "connection", "webhook-", "idempotency-key")
@@ -53,6 +56,9 @@ class EndpointIn(Incoming):
         title="Headers",
         description="Go along with every call, as in Authorization. Values are never answered.",
     )
+    events: Annotated[list[EventName], AfterValidator(lambda names: sorted(set(names)))] = Field(
+        default_factory=list, title="Events", description="What it is told of, from now on; nothing if left out."
+    )
 
 
 class Endpoints(Records[EndpointRow, EndpointIn]):
@@ -65,10 +71,25 @@ class Endpoints(Records[EndpointRow, EndpointIn]):
         return row
 
     def _insert(self, session: Session, id: str, given: EndpointIn, at: datetime) -> EndpointRow:
-        return super()._insert(session, id, _with_secret(given, signing.new_secret()), at)
+        row = super()._insert(session, id, _with_secret(given, signing.new_secret()), at)
+        _subscribe(session, row)
+        return row
+
+    def delete(self, session: Session, id: str, at: datetime) -> None:
+        """It goes, and with it what it has not been told yet."""
+        super().delete(session, id, at)
+        session.execute(delete(Delivery).where(col(Delivery.endpoint) == id))
 
     def _write(self, session: Session, row: EndpointRow, id: str, given: EndpointIn, at: datetime) -> None:
         super()._write(session, row, id, _with_secret(given, row.secret), at)
+        _subscribe(session, row)
+
+
+def _subscribe(session: Session, row: EndpointRow) -> None:
+    """What happened before it subscribed is not told."""
+    if row.events and not row.subscribed:
+        row.told = session.scalar(select(func.max(col(JournalRow.number)))) or 0
+    row.subscribed = bool(row.events)
 
 
 def _with_secret(given: EndpointIn, secret: str) -> EndpointIn:

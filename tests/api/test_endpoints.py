@@ -45,6 +45,7 @@ async def test_STEP_22_a_secret_is_made_answered_once_kept_and_renewed(api: CrmA
         ({"headers": {"webhook-id": "x"}}, "/headers"),
         ({"headers": {"X Y": "x"}}, "/headers"),
         ({"headers": {"X": "å"}}, "/headers"),
+        ({"events": ["participant.enroled"]}, "/events/0"),
         ({"headers": {"X": "a\r\nB: c"}}, "/headers/X"),
     ],
 )
