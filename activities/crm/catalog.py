@@ -11,7 +11,7 @@ from store.flows import FlowRow
 from store.kinds import AssociateGroup, Category, FollowUpType, RequestType, SaleType
 from store.library import ContentRow, FileRow, FormRow, LinkRow, SubscriptionType
 from store.outside import EndpointRow, ScriptRow
-from store.people import Project, Selection
+from store.people import Associate, Project, Selection
 
 _TABLES: Mapping[Kind, type[SQLModel]] = {
     "content": ContentRow,
@@ -24,6 +24,7 @@ _TABLES: Mapping[Kind, type[SQLModel]] = {
     "subscription_type": SubscriptionType,
     "endpoint": EndpointRow,
     "script": ScriptRow,
+    "associate": Associate,
     "group": AssociateGroup,
     "follow_up_type": FollowUpType,
     "request_type": RequestType,

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from sqlmodel import Session
 
+from flows.catalog import Kind
 from flows.ports import ChangeMembership, ChangePerson, Done, FieldChange, NotDone
 from store.people import Person
 from tests.support.crm import CrmApi
@@ -222,3 +223,14 @@ def test_LIFE_2_the_catalog_knows_what_exists(kari: CrmApi) -> None:
         assert catalog.file_size("b.pdf") == 5
 
     kari.db.look(look)
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_LIFE_2_every_kind_of_name_is_looked_up(api: CrmApi, kind: Kind) -> None:
+    """One without a table would not be a problem, but a fault of ours."""
+
+    def look(session: Session) -> tuple[bool, list[str]]:
+        catalog = api.crm.catalog(session)
+        return catalog.exists(kind, "nothing"), catalog.names(kind)
+
+    assert api.db.look(look) == (False, [])
