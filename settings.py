@@ -190,6 +190,12 @@ class Settings(BaseSettings):
         title="Thinned journal",
         description="How long their ids and kinds are kept; after that the participations alone are.",
     )
+    keep_blocked: bool = Field(
+        True,
+        title="Keep blocked",
+        description="Whether a keyed hash of the blocked or unsubscribed addresses of erased people is kept, so that "
+        "they are not written to if they are imported again.",
+    )
     log_format: Literal["console", "json"] = Field(
         "console", title="Log format", description="console for people, json for programs."
     )
@@ -204,6 +210,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, dotenv_settings, KeptKeys(settings_cls)
+
+    @property
+    def signing_keys(self) -> list[str]:
+        """The keys as text."""
+        return [key.get_secret_value() for key in self.secret_keys]
 
     @property
     def own_phone(self) -> str:

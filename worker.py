@@ -25,6 +25,7 @@ from temporalio.worker import Worker, WorkerConfig
 
 import telemetry
 from activities.core import Core, now
+from activities.crm.suppression import Suppression
 from activities.files import StoredFiles
 from activities.mail.smtp import SmtpMail
 from activities.mail.tokens import Tokens
@@ -97,7 +98,8 @@ class _Room:
         self._client = client
         self._queue = queue
         self._db = Database(settings.database_url.get_secret_value())
-        self.core = Core.build(self._db, client, task_queue=queue)
+        suppression = Suppression(settings.signing_keys, keep=settings.keep_blocked)
+        self.core = Core.build(self._db, client, task_queue=queue, suppression=suppression)
         self.retention = Retention(self._db, settings.retention_full, settings.retention_thin, now)
         self.mail = SmtpMail(
             settings.smtp_url.get_secret_value(),

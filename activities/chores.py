@@ -4,6 +4,7 @@ The first page is done at once by whoever asks; the sweep does the rest. A page 
 which does no harm: what is done no longer needs doing.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,9 +16,10 @@ from sqlmodel import Session, col
 from activities.attention import Attention, Entry, UnknownEffect, entries
 from activities.crm.companies import Companies
 from activities.dispatcher import Dispatcher
+from activities.erasing import Erasing
 from activities.participants import OperationRefused
 from activities.standing import UnknownParticipant
-from store.chores import WHAT, Attend, ChoreRow, What
+from store.chores import WHAT, Attend, ChoreRow, CleanUp, What
 from store.columns import new_id
 
 PAGE = 100
@@ -36,11 +38,17 @@ class Chores:
     """Begins chores and carries them on."""
 
     def __init__(
-        self, dispatcher: Dispatcher, attention: Attention, companies: Companies, clock: Callable[[], datetime]
+        self,
+        dispatcher: Dispatcher,
+        attention: Attention,
+        companies: Companies,
+        erasing: Erasing,
+        clock: Callable[[], datetime],
     ) -> None:
         self._dispatcher = dispatcher
         self._attention = attention
         self._companies = companies
+        self._erasing = erasing
         self._clock = clock
 
     async def attend(self, what: Attend) -> Attended:
@@ -54,7 +62,7 @@ class Chores:
     async def once(self) -> int:
         """Carry on with every chore to its end; answers how many pages that took."""
         pages = 0
-        while (chore := await self._dispatcher.write(_oldest)) is not None:
+        while (chore := await self._dispatcher.write(partial(_oldest, self._clock()))) is not None:
             after = await self._page(WHAT.validate_python(chore.what), chore)
             await self._dispatcher.write(partial(_carry_on, chore.id, after))
             pages += 1
@@ -64,6 +72,10 @@ class Chores:
         if isinstance(what, Attend):
             _, after = await self._attend(what, chore.after)
             return after
+        if isinstance(what, CleanUp):
+            await self._dispatcher.write(lambda session: self._erasing.clean_up(session, what.person))
+            await asyncio.to_thread(self._dispatcher.scrub)
+            return None
         return await self._dispatcher.write(
             lambda session: self._companies.tell_page(session, what, chore.after, self._clock())
         )
@@ -87,8 +99,9 @@ class Chores:
         return True
 
 
-def _oldest(session: Session) -> ChoreRow | None:
-    return session.scalar(select(ChoreRow).order_by(col(ChoreRow.at), col(ChoreRow.id)).limit(1))
+def _oldest(now: datetime, session: Session) -> ChoreRow | None:
+    due = select(ChoreRow).where(col(ChoreRow.at) <= now)
+    return session.scalar(due.order_by(col(ChoreRow.at), col(ChoreRow.id)).limit(1))
 
 
 def _carry_on(id: str, after: str | None, session: Session) -> None:

@@ -12,14 +12,17 @@ from activities.attention import Attention
 from activities.background import Background
 from activities.chores import Chores
 from activities.crm.embedded import EmbeddedCrm
+from activities.crm.suppression import Suppression
 from activities.definitions import Definitions
 from activities.dispatcher import Dispatcher
 from activities.enrolment import Enrolment
+from activities.erasing import Erasing
 from activities.events import Events
 from activities.flow import FlowActivities
 from activities.handover import HandOvers, leave_for
 from activities.jobs import EnrolmentJobs
 from activities.journey import JourneyActivities
+from activities.merging import Merging
 from activities.participants import Participants
 from activities.repeating import RepeatActivities
 from activities.repeats import Repeats
@@ -51,13 +54,21 @@ class Core:
     rules: Rules
     steps: Steps
     attention: Attention
+    erasing: Erasing
+    merging: Merging
     chores: Chores
     background: Background
     sweep: Sweep
 
     @classmethod
     def build(
-        cls, db: Database, client: Client, *, task_queue: str = TASK_QUEUE, clock: Callable[[], datetime] = now
+        cls,
+        db: Database,
+        client: Client,
+        *,
+        task_queue: str = TASK_QUEUE,
+        clock: Callable[[], datetime] = now,
+        suppression: Suppression | None = None,
     ) -> "Core":
         """Put it together."""
         dispatcher = Dispatcher(db, client, task_queue)
@@ -72,7 +83,7 @@ class Core:
         def leave(session: Session, participant: str, to: str, at: datetime) -> None:  # likewise
             leave_for(Standing.lock(session, participant, at, rules), to)
 
-        crm = EmbeddedCrm(occur, came_together)
+        crm = EmbeddedCrm(occur, came_together, suppression)
         enrolment = Enrolment(definitions, crm, leave)
         events = Events(definitions, crm, enrolment)
         jobs = EnrolmentJobs(definitions, crm, enrolment)
@@ -80,7 +91,8 @@ class Core:
         in_store: dict[type, StorePort] = {**dict.fromkeys(crm.performs, crm), StartScript: ScriptStarts()}
         steps = Steps(rules, in_store)
         attention = Attention(Participants(rules), Repeats(steps))
-        chores = Chores(dispatcher, attention, crm.companies, clock)
+        erasing = Erasing(rules)
+        chores = Chores(dispatcher, attention, crm.companies, erasing, clock)
         return cls(
             db=db,
             dispatcher=dispatcher,
@@ -92,6 +104,8 @@ class Core:
             rules=rules,
             steps=steps,
             attention=attention,
+            erasing=erasing,
+            merging=Merging(rules),
             chores=chores,
             background=Background(dispatcher, rules, jobs, clock),
             sweep=Sweep(client, dispatcher, rules, chores, clock),

@@ -118,6 +118,10 @@ class Dispatcher:
 
         return await self._db.write(run)
 
+    def scrub(self) -> None:
+        """Have the store leave nothing of what was erased."""
+        self._db.scrub()
+
     async def tell(self, asked: Sequence[Asked], *, in_order: bool = False) -> list[Asked]:
         """Tell Temporal all of it, `in_order` one after another; answers what Temporal has heard."""
         places = asyncio.Semaphore(1 if in_order else AT_ONCE)

@@ -19,6 +19,7 @@ from sqlmodel import Session, SQLModel, col
 
 from flows.outcome import Status
 from store.database import Database
+from store.enrolments import RefusalRow
 from store.journeys import EffectRow, EffectStatus, EventRow, EventUse, JournalRow, MessageRow, ParticipantRow
 from store.retention import RetentionMark
 
@@ -34,6 +35,10 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 def _thin_journal(row: JournalRow) -> None:
     row.text, row.data = "", {}
+
+
+def _thin_refusal(row: RefusalRow) -> None:
+    row.event = ""
 
 
 def _thin_event(row: EventRow) -> None:
@@ -76,6 +81,7 @@ class _Record:
 
 
 _RECORDS = (
+    _Record(RefusalRow, (col(RefusalRow.number),), col(RefusalRow.at), _thin_refusal),
     _Record(JournalRow, (col(JournalRow.number),), col(JournalRow.at), _thin_journal),
     _Record(EventRow, (col(EventRow.number),), col(EventRow.received_at), _thin_event),
     _Record(MessageRow, (col(MessageRow.id),), col(MessageRow.at), _thin_message),

@@ -47,6 +47,7 @@ class ApiProblem(HTTPException):
     """Root of the errors that a handler raises; `more` are further members of the answer.
 
     ApiProblem
+    ├── MovedOn               308
     ├── Unauthorized          401
     ├── Forbidden             403
     ├── NotFound              404
@@ -101,6 +102,12 @@ class NotAllowed(ApiProblem):
     """The state of things does not allow it now."""
 
     status = HTTPStatus.CONFLICT
+
+
+class MovedOn(ApiProblem):
+    """It is part of another thing now."""
+
+    status = HTTPStatus.PERMANENT_REDIRECT
 
 
 class PreconditionFailed(ApiProblem):
@@ -182,8 +189,11 @@ def _detail(error: Mapping[str, Any]) -> ProblemDetail:
     return ProblemDetail(place=place, pointer=found.pointer, what=found.what, remedy=found.remedy)
 
 
-def _crm(_: Request, error: Exception) -> Response:
+def _crm(request: Request, error: Exception) -> Response:
     match error:
+        case crm.Moved():
+            there = request.url.path.replace(request.path_params["id"], error.into, 1)
+            return answer(MovedOn(error.what, error.remedy, merged_into=error.into).problem, {"Location": there})
         case crm.Missing():
             return answer(NotFound(error.what, error.remedy).problem)
         case crm.Conflict():

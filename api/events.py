@@ -207,7 +207,7 @@ def _store(engine: Engine, event: CloudEvent, session: Session) -> EventAnswer:
             type=event.type,
             at=event.time.astimezone(UTC) if event.time is not None else now,
             person=person or "",
-            subject=event.subject or "",
+            subject=_subject(event.subject),
             data=event.data,
             source=event.source,
             id=event.id,
@@ -220,12 +220,19 @@ def _store(engine: Engine, event: CloudEvent, session: Session) -> EventAnswer:
     return EventAnswer(id=event.id, outcome="accepted" if person else "unmatched", person=person, detail=detail)
 
 
+def _subject(subject: str | None) -> str:
+    """A subject as it is kept: addresses as they are compared, so that they are found when they are to go (PART_8)."""
+    kind, _, name = (subject or "").partition(":")
+    return f"email:{email_key(name)}" if kind == "email" else subject or ""
+
+
 def _person(session: Session, subject: str | None) -> tuple[str | None, str]:
     """The person that a subject names, or why there is none."""
     kind, _, name = (subject or "").partition(":")
     here = select(col(Person.id)).where(col(Person.deleted_at).is_(None)).limit(2)
     if kind == "person":
-        found = session.scalars(here.where(col(Person.id) == name)).all()
+        moved = session.scalar(select(col(Person.merged_into)).where(col(Person.id) == name))
+        found = session.scalars(here.where(col(Person.id) == (moved or name))).all()
     elif kind == "email":
         found = session.scalars(here.where(col(Person.email_key) == email_key(name))).all()
     else:

@@ -1,5 +1,6 @@
 """People: the embedded CRM's first noun."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,13 +9,15 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from activities.crm.embedded import EmbeddedCrm
-from activities.crm.models import Consent, PersonIn
+from activities.crm.models import Consent, Incoming, PersonIn
 from activities.crm.people import People
 from activities.crm.values import Custom, Line, email_key
+from api.engine import EngineDep
 from api.imports import add_import
 from api.paging import Page, PagingDep
-from api.resource import Kept, add_create, add_one, problems
+from api.resource import Kept, PathId, add_create, add_one, problems
 from api.services import ServicesDep
+from flows.model import Id
 from store.people import Person
 
 
@@ -62,6 +65,42 @@ async def list_people(
 
     rows = await services.db.read(look)
     return paging.page(rows, PersonPublic.model_validate, lambda person: person.id)
+
+
+class MergeIn(Incoming):
+    """Whom a person turns out to be."""
+
+    into: Id = Field(title="Into", description="The person that stays.")
+
+
+@router.post(
+    "/{id}/erase",
+    operation_id="erase_person",
+    summary="Erase a person",
+    description="The person leaves every flow; then everything personal is gone. Participations stay, without "
+    "anything personal, and so do counts. It cannot be undone.",
+    status_code=204,
+    responses=problems(404, 422),
+)
+async def erase(engine: EngineDep, id: PathId) -> None:
+    at = engine.clock()
+    await engine.dispatcher.write(lambda session: engine.core.erasing.erase(session, id, at))
+    await asyncio.to_thread(engine.db.scrub)
+
+
+@router.post(
+    "/{id}/merge",
+    operation_id="merge_person",
+    summary="Merge a person into another",
+    description="Everything of this one follows to the other, which stays: participations, messages, memberships, "
+    "consent (a withdrawal wins). Where both are in one flow the older participation stays. This id then answers "
+    "with where it went.",
+    responses=problems(404, 413, 415, 422),
+)
+async def merge(engine: EngineDep, id: PathId, body: MergeIn) -> PersonPublic:
+    at = engine.clock()
+    stays = await engine.dispatcher.write(lambda session: engine.core.merging.merge(session, id, body.into, at))
+    return PersonPublic.model_validate(stays)
 
 
 def _people(crm: EmbeddedCrm) -> People:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from temporalio.client import Client
 
 from activities.core import Core
+from activities.crm.suppression import Suppression
 from api import mailbox, phone
 from api.app import create_app
 from api.engine import Engine
@@ -57,7 +58,9 @@ async def serve(settings: Settings, client: Client) -> None:
 
 def build(settings: Settings, db: Database, client: Client) -> FastAPI:
     """The application with everything behind it, and the local mailbox and phone if messages go there."""
-    engine = Engine.of(Core.build(db, client), client, settings, _temporal_ui(settings, client))
+    suppression = Suppression(settings.signing_keys, keep=settings.keep_blocked)
+    core = Core.build(db, client, suppression=suppression)
+    engine = Engine.of(core, client, settings, _temporal_ui(settings, client))
     app = create_app(engine)
     if mailbox.is_local(settings):
         app.include_router(pages.router(mailbox.folder(settings)))

@@ -31,12 +31,19 @@ class TellPeople(BaseModel):
     cause: list[str]
 
 
-What = Annotated[Attend | TellPeople, Field(discriminator="type")]
+class CleanUp(BaseModel):
+    """Clean up after a person was erased: what was under way has written down how it went (PART_8)."""
+
+    type: Literal["clean_up"] = "clean_up"
+    person: str
+
+
+What = Annotated[Attend | TellPeople | CleanUp, Field(discriminator="type")]
 WHAT: TypeAdapter[What] = TypeAdapter(What)
 
 
 class ChoreRow(SQLModel, table=True):
-    """One chore: `what`, and `after` which it goes on. Gone when done."""
+    """One chore: `what`, and `after` which it goes on. Not before `at`; gone when done."""
 
     __tablename__ = "chore"
 

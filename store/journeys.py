@@ -160,6 +160,9 @@ class EventRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("source", "external_id", name="event_once"),
         Index("event_of_person", "person", "type", "at"),
+        Index(
+            "event_unmatched", "subject", sqlite_where=text("person = ''"), postgresql_where=text("person = ''")
+        ),
         Index("event_of_type", "type", "person"),
     )
 

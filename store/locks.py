@@ -15,7 +15,7 @@ from store.people import Person
 
 _PERSON = select(Person).where(col(Person.id) == bindparam("person")).with_for_update()
 _PERSON_OF = (
-    select(col(ParticipantRow.flow))
+    select(col(ParticipantRow.flow), col(Person.id))
     .join(Person, col(Person.id) == col(ParticipantRow.person))
     .where(col(ParticipantRow.id) == bindparam("participant"))
     .with_for_update(of=Person)
@@ -43,17 +43,21 @@ def lock_person(session: Session, person: str) -> Person | None:
 
 def lock_participant(session: Session, participant: str) -> tuple[ParticipantRow, FlowRow] | None:
     """The participant and its flow, locked (the flow shared) after its person; None: there is none."""
+    held: str | None = None
     if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time
-        flow = session.connection().scalar(_PERSON_OF, {"participant": participant})
-        if flow is None:  # the person is gone, or the participant
-            flow = session.connection().scalar(_FLOW_OF, {"participant": participant})
-        if flow is not None:
-            lock_flow(session, flow)
+        found = session.connection().execute(_PERSON_OF, {"participant": participant}).one_or_none()
+        held = found[1] if found is not None else None
+        # Not found: the person is gone, or the participant.
+        of = found[0] if found is not None else session.connection().scalar(_FLOW_OF, {"participant": participant})
+        if of is not None:
+            lock_flow(session, of)
     rows = session.execute(_ALL, {"participant": participant}).one_or_none()
     if rows is None:
         return None
     row, flow, person = rows
     if person is not None:
+        if held not in (None, person.id):  # merged into another at this very moment
+            session.scalars(_PERSON, {"person": person.id}).one()
         _remember(session, person)
     return row, flow
 

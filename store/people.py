@@ -56,7 +56,7 @@ class Person(SQLModel, table=True):
     `email_key` is the address as it is compared (NFC, lower case); two people may share one. `mobile` is E.164.
     `consent` is channel -> "granted" or "withdrawn"; `subscriptions` are the subscription types the person wants,
     `unsubscribed` those it turned away from by its own act (PART_2). A deleted person keeps its row, so that it can be
-    restored and that "only once" still holds.
+    restored and that "only once" still holds. One that was merged only says into whom (PART_9).
     """
 
     __tablename__ = "person"
@@ -84,6 +84,7 @@ class Person(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
     deleted_at: datetime | None = Field(default=None, sa_type=Moment)
+    merged_into: str | None = Field(default=None, index=True)
 
     @property
     def name(self) -> str:
@@ -150,6 +151,16 @@ class BlockedAddress(SQLModel, table=True):
     reason: str | None = None
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
+
+
+class SuppressedAddress(SQLModel, table=True):
+    """The keyed hash of an address of somebody who was erased and is not to be written to (PART_8)."""
+
+    __tablename__ = "suppressed_address"
+
+    hash: str = Field(primary_key=True)
+    channel: str
+    at: datetime = Field(sa_type=Moment)
 
 
 class IdempotencyRecord(SQLModel, table=True):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, union_all
 from sqlmodel import Session, SQLModel, col
 
 from activities.crm import changes, companies, people, work
@@ -18,6 +18,7 @@ from activities.crm.making import Making
 from activities.crm.models import Channel, NamedIn
 from activities.crm.occur import Occur
 from activities.crm.people import People
+from activities.crm.suppression import Suppression
 from activities.crm.values import email_key
 from flows.making import CreateFollowUp, CreateRequest, CreateSale, Distribute
 from flows.ports import ChangeMembership, ChangePerson, Done, NotDone
@@ -25,11 +26,14 @@ from store.columns import new_id
 from store.database import AS_WRITTEN
 from store.inserts import insert_new
 from store.locks import lock_person
-from store.people import Associate, BlockedAddress, Company, Selection
+from store.people import Associate, BlockedAddress, Company, Selection, SuppressedAddress
 
-_BLOCKED = select(col(BlockedAddress.id)).where(
-    col(BlockedAddress.channel) == bindparam("channel"), col(BlockedAddress.address) == bindparam("address")
-)
+_BLOCKED = union_all(
+    select(col(BlockedAddress.id)).where(
+        col(BlockedAddress.channel) == bindparam("channel"), col(BlockedAddress.address) == bindparam("address")
+    ),
+    select(col(SuppressedAddress.hash)).where(col(SuppressedAddress.hash).in_(bindparam("hashes", expanding=True))),
+).limit(1)
 
 
 class EmbeddedCrm:
@@ -41,7 +45,10 @@ class EmbeddedCrm:
 
     transactional = True
 
-    def __init__(self, occur: Occur, came_together: CameTogether | None = None) -> None:
+    def __init__(
+        self, occur: Occur, came_together: CameTogether | None = None, suppression: Suppression | None = None
+    ) -> None:
+        self.suppression = suppression or Suppression()
         self.people = People(occur)
         self.companies = Companies(occur)
         self.groups = Groups(occur, came_together)
@@ -102,7 +109,7 @@ class EmbeddedCrm:
 
     def is_blocked(self, session: Session, channel: Channel, key: str) -> bool:
         """Whether nothing is sent to this address any more (PART_2)."""
-        where = {"channel": channel, "address": key}
+        where = {"channel": channel, "address": key, "hashes": self.suppression.hashes(channel, key)}
         return session.scalar(_BLOCKED, where, execution_options=AS_WRITTEN) is not None
 
     def block(self, session: Session, channel: Channel, address: str, reason: str, at: datetime) -> None:

@@ -10,7 +10,7 @@ from sqlmodel import Session, SQLModel, col
 from store.database import AS_WRITTEN
 from store.people import Associate, Company, Person
 
-_HIDDEN = {"email_key", "name_key", "deleted_at"}
+_HIDDEN = {"email_key", "name_key", "deleted_at", "merged_into"}
 
 
 @dataclass(frozen=True, slots=True)

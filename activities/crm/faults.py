@@ -47,6 +47,7 @@ class CrmError(Exception):
 
     CrmError
     ├── Missing    there is no such thing
+    │   └── Moved  …any more: it was merged into another
     ├── Conflict   it contradicts what is there
     └── Refused    the data is wrong; `faults` say where
     """
@@ -62,6 +63,14 @@ class Missing(CrmError):
 
     def __init__(self, kind: str, id: str) -> None:
         super().__init__(f"There is no {kind} {id}.", f"Check the id, or create the {kind}.")
+
+
+class Moved(Missing):
+    """It was merged into another (PART_9)."""
+
+    def __init__(self, kind: str, id: str, into: str) -> None:
+        super().__init__(kind, id)
+        self.what, self.remedy, self.into = f"The {kind} {id} was merged into {into}.", f"Ask for {into}.", into
 
 
 class Conflict(CrmError):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from sqlalchemy import delete, select
 from sqlmodel import Session, SQLModel, col
 
-from activities.crm.faults import Conflict, Fault, Missing, Refused, faults
+from activities.crm.faults import Conflict, Fault, Missing, Moved, Refused, faults
 from activities.crm.models import Channel, PersonIn
 from activities.crm.occur import Occur
 from activities.crm.values import email_key, present
@@ -32,10 +32,7 @@ class People:
 
     def get(self, session: Session, person: str) -> Person:
         """The person. Raises Missing, also for a deleted one."""
-        row = session.get(Person, person)
-        if row is None or row.deleted_at is not None:
-            raise Missing("person", person)
-        return row
+        return _there(session.get(Person, person), person)
 
     def create(self, session: Session, given: PersonIn, at: datetime) -> Person:
         """A new person. Raises Conflict if the external id is taken, Refused for references to nothing."""
@@ -46,6 +43,8 @@ class People:
         row = session.get(Person, person, with_for_update=True)
         if row is None:
             return self._insert(session, person, given, at), True
+        if row.merged_into is not None:
+            raise Moved("person", person, row.merged_into)
         restored, row.deleted_at = row.deleted_at is not None, None
         self.save(session, row, columns(given), at, told=not restored)
         if restored:
@@ -122,10 +121,11 @@ class People:
         self._updated(session, row.id, [changed], at, cause)
 
     def _lock(self, session: Session, person: str) -> Person:
-        row = session.get(Person, person, with_for_update=True)
-        if row is None or row.deleted_at is not None:
-            raise Missing("person", person)
-        return row
+        return _there(session.get(Person, person, with_for_update=True), person)
+
+    def merged(self, session: Session, row: Person, changed: Sequence[str], at: datetime) -> None:
+        """Tell that the person has become more by a merge; it enrols nobody."""
+        self._updated(session, row.id, changed, at, (), triggers=False)
 
     def _insert(self, session: Session, id: str, given: PersonIn, at: datetime) -> Person:
         fields = columns(given)
@@ -147,6 +147,14 @@ class People:
     ) -> None:
         data = {"changed": list(changed)}
         self._occur(session, type="person_updated", person=person, at=at, data=data, cause=cause, triggers=triggers)
+
+
+def _there(row: Person | None, person: str) -> Person:
+    if row is not None and row.merged_into is not None:
+        raise Moved("person", person, row.merged_into)
+    if row is None or row.deleted_at is not None:
+        raise Missing("person", person)
+    return row
 
 
 def columns(given: PersonIn) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from temporalio.worker import Worker
 from activities import versions
 from activities.commands import Commanded, command
 from activities.core import Core
+from activities.crm.suppression import Suppression
 from activities.enrolment import Enrolled, Proposal
 from activities.events import Event
 from flows.definition import Flow
@@ -364,7 +365,9 @@ async def world(
     db = Database(database_url)
     inbox.start()
     try:
-        small = World(env, client, settings, Core.build(db, client, task_queue=queue), inbox, queue)
+        suppression = Suppression(settings.signing_keys)
+        core = Core.build(db, client, task_queue=queue, suppression=suppression)
+        small = World(env, client, settings, core, inbox, queue)
         await small.content()
         if worker:
             async with small.worker():
