@@ -135,10 +135,14 @@ def restore(flow: FlowId, version: Version, note: Note = "", yes: Yes = False, j
 
 def _lifecycle(command: str, summary: str) -> None:
     @app.command(command, help=summary, rich_help_panel=WORK)
-    def give(flow: FlowId, json: Json = False) -> None:
+    def give(
+        flow: FlowId,
+        at: Annotated[str | None, typer.Option(help="When: a date and time, in the flow's time zone.")] = None,
+        json: Json = False,
+    ) -> None:
         from console.lifecycle import give
 
-        give(settings(), flow, command, json=json)
+        give(settings(), flow, command, at=at, json=json)
 
 
 for _command, _summary in {

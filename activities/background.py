@@ -17,6 +17,7 @@ from sqlmodel import Session, col
 from activities.dispatcher import Asked, Dispatcher, StartJourney, WakeJourney
 from activities.edited import to_wake
 from activities.jobs import EnrolmentJobs, Overtaken
+from activities.schedules import next_at
 from activities.standing import Rules, Standing, UnknownParticipant
 from activities.webhooks.telling import write_down
 from flows.outcome import Status
@@ -80,7 +81,11 @@ class Background:
             row.status = FlowStatus.FINISHED  # the last has left (LIFE_7)
         settled = row.epoch == epoch
         return FlowState(
-            status=row.status.value, text=text, settled=settled, over=settled and row.status in OVER
+            status=row.status.value,
+            text=text,
+            settled=settled,
+            over=settled and row.status in OVER,
+            scheduled=next_at(session, flow),
         )
 
     async def _cancel(self, flow: str, generation: int, progress: Callable[[str], None]) -> None:

@@ -25,6 +25,7 @@ from flows.problems import Problem
 from store.database import lock_flow
 from store.enrolments import EnrolmentJob
 from store.flows import TAKES_PEOPLE, FlowRow, FlowStatus, FlowTrigger
+from store.schedules import ScheduledCommand
 from workflows.contract import Command
 
 
@@ -71,7 +72,7 @@ def command(
 
     `why`: the reason that endpoints are told, where it was not a person who gave it.
     """
-    row = _locked(session, flow)
+    row = locked(session, flow)
     to = TABLE[row.status].to.get(given)
     if to is None:
         raise CommandRefused(flow, given, row.status)
@@ -83,6 +84,8 @@ def command(
         _end_generation(session, row, ENDS[to])
     if to not in TAKES_PEOPLE:
         _end_jobs(session, row)
+    if to is FlowStatus.STOPPED:
+        _forget_scheduled(session, row)
     write_down(session, flow, row.status, to, now, why)
     row.status = to
     _changed(session, row, now)
@@ -94,12 +97,13 @@ def delete(session: Session, flow: str, now: datetime) -> None:
 
     The row stays, so that the id is never used again. Raises UnknownFlow, CommandRefused.
     """
-    row = _locked(session, flow)
+    row = locked(session, flow)
     if not TABLE[row.status].delete:
         raise CommandRefused(flow, "delete", row.status)
     _end_generation(session, row, Reason.FLOW_DELETED)
     write_down(session, flow, row.status, FlowStatus.STOPPED, now, "deleted")
     row.status, row.deleted = FlowStatus.STOPPED, True
+    _forget_scheduled(session, row)
     session.execute(sql_delete(FlowTrigger).where(col(FlowTrigger.flow) == flow))
     _changed(session, row, now)
 
@@ -111,8 +115,8 @@ def check_runnable(flow: Flow, catalog: Catalog) -> None:
         raise NotRunnable(flow.id, errors)
 
 
-def _locked(session: Session, flow: str) -> FlowRow:
-    """The flow's row, locked alone."""
+def locked(session: Session, flow: str) -> FlowRow:
+    """The flow's row, locked alone until the transaction ends. Raises UnknownFlow, also for a deleted one."""
     lock_flow(session, flow, exclusive=True)
     row = session.get(FlowRow, flow, with_for_update=True)
     if row is None or row.deleted:
@@ -131,6 +135,10 @@ def _end_generation(session: Session, row: FlowRow, reason: Reason) -> None:
     row.ends = {**row.ends, str(row.generation): reason.value}
     row.generation += 1
     _end_jobs(session, row)
+
+
+def _forget_scheduled(session: Session, row: FlowRow) -> None:
+    session.execute(sql_delete(ScheduledCommand).where(col(ScheduledCommand.flow) == row.id))
 
 
 def _end_jobs(session: Session, row: FlowRow) -> None:

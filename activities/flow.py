@@ -12,6 +12,7 @@ from activities.commands import CommandRefused, NotRunnable, command
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions, UnknownFlow
 from activities.dispatcher import Dispatcher
+from activities.schedules import carry_out
 from store.flows import FlowRow
 from workflows.contract import CommandInput, FlowState, SettleInput
 
@@ -35,7 +36,12 @@ class FlowActivities:
             now = activity.info().started_time.astimezone(UTC)
             return await self._dispatcher.write(lambda session: self._command(session, given, now))
 
-        return [command_flow]
+        @activity.defn(name="carry_out_scheduled")
+        async def carry_out_scheduled(given: SettleInput) -> FlowState:
+            now = activity.info().started_time.astimezone(UTC)
+            return await self._dispatcher.write(lambda session: self._carry_out(session, given.flow, now))
+
+        return [command_flow, carry_out_scheduled]
 
     def all(self) -> list[Callable[..., Any]]:
         """What runs on the common task queue."""
@@ -45,6 +51,13 @@ class FlowActivities:
             return await self._background.settle(given.flow, activity.heartbeat)
 
         return [settle_flow]
+
+    def _carry_out(self, session: Session, flow: str, now: datetime) -> FlowState:
+        try:
+            lines = carry_out(session, self._definitions, self._crm.catalog(session), flow, now)
+        except UnknownFlow as error:
+            return FlowState(status="unknown", text=str(error))
+        return FlowState(status=session.get_one(FlowRow, flow).status.value, text="; ".join(lines))
 
     def _command(self, session: Session, given: CommandInput, now: datetime) -> FlowState:
         try:

@@ -97,7 +97,9 @@ def settle(
 def let_go(session: Session, participant: str, status: EffectStatus, now: datetime, error: str) -> None:
     """A participant goes on without the effect that was planned for it and not settled, if there is one."""
     planned = update(EffectRow).where(
-        col(EffectRow.participant) == participant, col(EffectRow.status) == EffectStatus.PLANNED
+        col(EffectRow.participant) == participant,
+        col(EffectRow.status) == EffectStatus.PLANNED,
+        col(EffectRow.tries) > 0,  # one that is to be repeated by hand has not begun
     )
     session.execute(planned.values(status=status, settled_at=now, error=error))
     sent = update(MessageRow).where(

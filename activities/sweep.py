@@ -19,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.chores import Chores
 from activities.dispatcher import Asked, Dispatcher, FlowChanged, StartJourney, StartRepeat, WakeJourney
 from activities.draining import drained
+from activities.schedules import overdue
 from activities.standing import Rules, Standing, UnknownParticipant
 from flows.outcome import Status
 from flows.planning import Line
@@ -172,7 +173,7 @@ def _changed(session: Session, before: datetime) -> list[Asked]:
     )
     enrols = and_(col(FlowRow.id).in_(unfinished), col(FlowRow.status).in_(TAKES_PEOPLE))
     behind = and_(col(FlowRow.applied_epoch) < col(FlowRow.epoch), col(FlowRow.changed_at) < before)
-    query = select(FlowRow).where(or_(behind, drained(), enrols)).limit(MOST)
+    query = select(FlowRow).where(or_(behind, drained(), enrols, overdue(before))).limit(MOST)
     unrepeated = (
         select(EffectRow)
         .where(col(EffectRow.status) == EffectStatus.PLANNED, col(EffectRow.tries) == 0)

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlmodel import Session, col
 
+from activities import schedules
 from activities.commands import check_runnable
 from activities.definitions import Definitions, UnknownFlow
 from activities.dispatcher import FlowChanged, ask
@@ -126,6 +127,7 @@ def _keep(
             flow=row.id, version=row.version, source=source, definition=definition, author=author, note=note, at=now
         )
     )
+    schedules.by_file(session, row, flow, now)
     session.execute(delete(FlowTrigger).where(col(FlowTrigger.flow) == row.id))
     events = {trigger.event for trigger in flow.enrolment.triggers if isinstance(trigger, EventTrigger)}
     session.add_all(

@@ -1,28 +1,26 @@
 """A flow's life: one call for each command of the table (LIFE)."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
-from activities import commands
+from activities import commands, ledger
 from activities.commands import Commanded, NotRunnable
-from activities.crm.models import Incoming
 from activities.lifecycle import COMMANDS, MEANING, allowed
 from api.engine import Engine, EngineDep
 from api.enrolment_jobs import ForecastPublic, JobPublic, forecast_existing, job_of
+from api.errors import ProblemDetail, Unprocessable
 from api.flow_files import places
 from api.flows import find
 from api.pending import refuse_pending
 from api.resource import PathId, problems
+from api.scheduled import At, CommandIn, ScheduledPublic, later, schedule
 from store.enrolments import JobSource
 from store.flows import FlowRow, FlowStatus, FlowVersion
 from workflows.contract import Command
-
-
-class CommandIn(Incoming):
-    """A command has no options yet."""
 
 
 class RunIn(CommandIn):
@@ -36,12 +34,13 @@ class RunIn(CommandIn):
 
 
 class CommandAnswer(BaseModel):
-    """A command has taken effect, or, after a dry run, would."""
+    """A command has taken effect, or, after a dry run, would; or it is `scheduled`, and this is how things are now."""
 
     id: str
     status: FlowStatus = Field(title="Status")
     under_way: int = Field(title="Under way", description="Effects that have begun and are not settled yet.")
     commands: list[Command] = Field(title="Commands", description="Allowed now.")
+    scheduled: ScheduledPublic | None = Field(default=None, title="Scheduled", description="If it was given for later.")
     enrolment: JobPublic | None = Field(default=None, description="The bulk enrolment that has begun (TRIG_7).")
     existing: ForecastPublic | None = Field(
         default=None, description="Dry run: what enrol_existing would lead to; null: the command changes nothing."
@@ -61,15 +60,27 @@ def _give(engine: Engine, session: Session, flow: str, command: Command) -> Comm
         raise NotRunnable(flow, [source.placed(problem) for problem in error.problems]) from None
 
 
+def _schedule(engine: Engine, session: Session, flow: str, command: Command, at: datetime) -> CommandAnswer:
+    made = schedule(engine, session, flow, command, at)
+    row = find(session, flow)
+    now = allowed(row.status)
+    under_way = ledger.under_way(session, flow)
+    return CommandAnswer(id=flow, status=row.status, under_way=under_way, commands=now, scheduled=made)
+
+
 def _add(command: Command) -> None:
     @router.post(
         f"/{{flow}}/{command}",
         operation_id=f"{command}_flow",
         summary=f"{command.capitalize()} a flow",
         description=MEANING[command],
+        response_model_exclude_none=True,
         responses=problems(404, 409, 413, 415, 422),
     )
-    async def give(engine: EngineDep, flow: PathId, body: CommandIn | None = None) -> CommandAnswer:
+    async def give(engine: EngineDep, flow: PathId, body: CommandIn | None = None, at: At = None) -> CommandAnswer:
+        moment = later(at, body)
+        if moment is not None:
+            return await engine.dispatcher.write(lambda session: _schedule(engine, session, flow, command, moment))
         done = await engine.dispatcher.write(lambda session: _give(engine, session, flow, command))
         return CommandAnswer(id=flow, status=done.status, under_way=done.under_way, commands=allowed(done.status))
 
@@ -91,12 +102,20 @@ async def run(
     engine: EngineDep,
     flow: PathId,
     body: RunIn | None = None,
+    at: At = None,
     enrol_existing: Annotated[bool, Query(description="Also enrol who matches the triggers already (TRIG_7).")] = False,
     dry_run: Annotated[bool, Query(description="Change nothing; answer how many enrol_existing would enrol.")] = False,
 ) -> CommandAnswer:
     if dry_run:
         return await _rehearse(engine, flow)
     existing = enrol_existing or (body is not None and body.enrol_existing)
+    moment = later(at, body)
+    if moment is not None:
+        if existing:
+            remedy = "Schedule the run alone, or run it now."
+            wrong = ProblemDetail(pointer="/enrol_existing", what="It cannot be kept for later.", remedy=remedy)
+            raise Unprocessable("enrol_existing and at do not go together.", remedy, problems=[wrong])
+        return await engine.dispatcher.write(lambda session: _schedule(engine, session, flow, "run", moment))
     return await engine.dispatcher.write(lambda session: _run(engine, session, flow, existing))
 
 

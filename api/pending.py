@@ -4,7 +4,7 @@ from fastapi import Request
 
 from api.errors import ProblemDetail, Unprocessable
 
-_PENDING = ("at", "dry_run", "enrol_existing")
+_PENDING = ("dry_run", "enrol_existing")
 
 
 def refuse_pending(request: Request) -> None:

@@ -11,6 +11,7 @@ from activities.definitions import UnknownFlow
 from activities.effects import StepsOccupied
 from activities.lifecycle import TABLE, allowed
 from activities.participants import OperationRefused
+from activities.schedules import TooLate, UnknownSchedule
 from activities.standing import UnknownParticipant
 from activities.versions import EditRefused, FlowExists, StaleEdit
 from api.errors import ApiProblem, NotAllowed, NotFound, PreconditionFailed, ProblemDetail, Unprocessable, answer
@@ -90,6 +91,19 @@ def _command_refused(error: CommandRefused) -> ApiProblem:
     )
 
 
+def _too_late(error: TooLate) -> ApiProblem:
+    what, remedy = f"{error}.", "Give a moment that is still to come, or leave it out to have it at once."
+    wrong = ProblemDetail(pointer="/at", what=what, remedy=remedy)
+    return Unprocessable("at is past; nothing was changed.", remedy, problems=[wrong])
+
+
+def _unknown_schedule(error: UnknownSchedule) -> ApiProblem:
+    return NotFound(
+        f"The flow {error.flow} has no scheduled command {error.id}.",
+        f"GET /v1/flows/{error.flow}/scheduled lists them.",
+    )
+
+
 def _not_runnable(error: NotRunnable) -> ApiProblem:
     return Unprocessable(
         f"The flow {error.flow} cannot run: problems are left in it.",
@@ -123,6 +137,8 @@ _PROBLEMS: Mapping[type[Exception], Callable[[Any], ApiProblem]] = {
     StepsOccupied: _occupied,
     CommandRefused: _command_refused,
     NotRunnable: _not_runnable,
+    TooLate: _too_late,
+    UnknownSchedule: _unknown_schedule,
     OperationRefused: _operation_refused,
     UnknownFlow: _unknown_flow,
     UnknownParticipant: _unknown_participant,

@@ -7,15 +7,19 @@ from urllib.parse import quote
 from console.client import Api
 from console.problems import counted
 from console.shell import as_json, say
+from console.tables import moment
 from settings import Settings
 
 
-def give(settings: Settings, flow: str, command: str, *, json: bool) -> None:
-    """Give the flow the command and say what it has led to."""
+def give(settings: Settings, flow: str, command: str, *, at: str | None, json: bool) -> None:
+    """Give the flow the command, now or for later, and say what it has led to."""
     with Api(settings) as api:
-        answer = api.post(f"/v1/flows/{quote(flow, safe='')}/{command}")
+        answer = api.post(f"/v1/flows/{quote(flow, safe='')}/{command}", {"at": at} if at is not None else None)
     if json:
         as_json(answer)
+        return
+    if "scheduled" in answer:
+        say(f"{flow} is {answer['status']}; {command} is scheduled for {moment(answer['scheduled']['at'])}.")
         return
     say(f"{flow} is {answer['status']}.")
     if answer["under_way"]:

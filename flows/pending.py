@@ -15,8 +15,6 @@ _PENDING: tuple[tuple[Place, Callable[[Flow], object]], ...] = (
     (("settings", "control_group"), lambda flow: flow.settings.control_group),
     (("settings", "circuit_breaker"), lambda flow: flow.settings.circuit_breaker),
     (("settings", "skip_creating"), lambda flow: flow.settings.skip_creating),
-    (("schedule", "run_at"), lambda flow: flow.schedule.run_at),
-    (("schedule", "close_at"), lambda flow: flow.schedule.close_at),
 )
 
 

@@ -181,12 +181,16 @@ class CommandInput(BaseModel):
 
 
 class FlowState(BaseModel):
-    """How a flow stands, for the Temporal UI: `settled` when no background work is left, `over` when none can come."""
+    """How a flow stands, for the Temporal UI: `settled` when no background work is left, `over` when none can come.
+
+    `scheduled`: when the next scheduled command is due.
+    """
 
     status: str
     text: str
     settled: bool = True
     over: bool = False
+    scheduled: datetime | None = None
 
 
 class SettleInput(BaseModel):

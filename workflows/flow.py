@@ -5,7 +5,8 @@ and does the work that follows a command in the background: releasing, cancellin
 """
 
 import asyncio
-from datetime import timedelta
+import contextlib
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -47,9 +48,10 @@ class FlowWorkflow:
             workflow.set_current_details(f"**{state.status}**: {state.text}")
             if state.settled:
                 await workflow.wait_condition(workflow.all_handlers_finished)
-                if state.over and not self._changed:
+                if state.over and state.scheduled is None and not self._changed:
                     return state
-                await workflow.wait_condition(lambda: self._changed)
+                if await self._rest(state.scheduled):
+                    await self._carry_out_scheduled()
             if workflow.info().get_current_history_length() >= LONG_HISTORY:
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 workflow.continue_as_new(flow)
@@ -108,6 +110,26 @@ class FlowWorkflow:
                 retry_policy=PATIENT,
             )
         self._changed = True
+
+    async def _rest(self, scheduled: datetime | None) -> bool:
+        """Rest until something changes, or the time of a scheduled command has come; True if it has."""
+        left = None if scheduled is None else scheduled - workflow.now()
+        if left is None or left > timedelta():
+            with contextlib.suppress(TimeoutError):
+                await workflow.wait_condition(lambda: self._changed, timeout=left, timeout_summary="scheduled command")
+        return scheduled is not None and scheduled <= workflow.now()
+
+    async def _carry_out_scheduled(self) -> None:
+        async with self._turn:
+            await workflow.execute_activity(
+                "carry_out_scheduled",
+                SettleInput(flow=self._flow),
+                task_queue=control_queue(workflow.info().task_queue),
+                result_type=FlowState,
+                summary="scheduled command",
+                start_to_close_timeout=COMMAND,
+                retry_policy=PATIENT,
+            )
 
     async def _settle(self) -> FlowState:
         state: FlowState = await workflow.execute_activity(

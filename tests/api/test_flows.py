@@ -158,14 +158,6 @@ async def test_LIFE_11_what_is_not_allowed_says_what_is(still_ferd: Running) -> 
     expect(404, await still_ferd.api.post(f"/v1/flows/{flow}/dance"))
 
 
-async def test_what_is_not_carried_out_is_refused_rather_than_ignored(still_ferd: Running) -> None:
-    flow = still_ferd.world.id("welcome")
-    await still_ferd.save(file(flow))
-    problem(422, await still_ferd.api.post(f"/v1/flows/{flow}/run", json={"at": "2030-01-01T00:00:00Z"}))
-    read = await still_ferd.get(f"/flows/{flow}")
-    assert (read["status"], read["version"]) == ("draft", 1)
-
-
 async def test_a_flow_in_numbers(ferd: Running) -> None:
     """PART_6, LIFE_15: how many wait in each step; after the end everyone reads as cancelled at once."""
     world = ferd.world

@@ -1,0 +1,156 @@
+"""LIFE_14: commands that take effect later, asked for or written in the flow's file."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from flows.outcome import Status
+from store.flows import FlowRow, FlowStatus
+from tests.rules.given import DAY, HOUR, resting
+from tests.support.dump import contents
+from tests.support.running import problem, running
+from tests.support.waiting import eventually
+from tests.support.world import World, mail, now, wait
+
+
+async def pass_time(world: World, flow: str, time: timedelta) -> None:
+    """Let time pass for the flow's own workflow, once it has heard of what was scheduled."""
+    handle = world.life(flow)
+
+    async def rests() -> bool:
+        history = await handle.fetch_history()
+        started = [event for event in history.events if event.HasField("timer_started_event_attributes")]
+        return bool(started)
+
+    await eventually(rests)
+    await world.env.fast_forward(handle, time)
+
+
+def status(wanted: FlowStatus) -> Any:
+    """For `eventually`."""
+    return lambda row: row.status is wanted
+
+
+async def test_LIFE_14_a_command_waits_for_its_time_and_is_listed_until_then(world: World) -> None:
+    flow = await world.flow("later", mail("first"), wait("rest", "3 days"))
+    participant = await world.enrol(flow)
+    await resting(world, participant, "rest")
+    at = (now() + DAY).replace(microsecond=0)
+    async with running(world) as ferd:
+        answer = await ferd.post(f"/flows/{flow}/stop", {"at": at.isoformat()})
+        assert (answer["status"], answer["scheduled"]["command"]) == ("running", "stop")
+        [listed] = (await ferd.get(f"/flows/{flow}/scheduled"))["items"]
+        assert datetime.fromisoformat(listed["at"]) == at
+        await pass_time(world, flow, 23 * HOUR)
+        assert (await world.row(flow)).status is FlowStatus.RUNNING
+        await world.env.fast_forward(world.life(flow), 2 * HOUR)
+        await eventually(lambda: world.row(flow), status(FlowStatus.STOPPED))
+        await world.until(participant, status=Status.CANCELLED)
+        assert (await ferd.get(f"/flows/{flow}/scheduled"))["items"] == []
+
+
+async def test_LIFE_14_a_moment_without_offset_is_in_the_flows_time_zone(still_world: World) -> None:
+    flow = await still_world.flow("zone", mail("first"), time_zone="America/New_York")
+    async with running(still_world) as ferd:
+        await ferd.post(f"/flows/{flow}/pause?at=2087-07-01%2008:00")
+        [listed] = (await ferd.get(f"/flows/{flow}/scheduled"))["items"]
+        assert datetime.fromisoformat(listed["at"]) == datetime(2087, 7, 1, 8, tzinfo=ZoneInfo("America/New_York"))
+
+
+async def test_LIFE_14_a_withdrawn_command_is_not_carried_out(world: World) -> None:
+    flow = await world.flow("withdrawn", mail("first"), wait("rest", "3 days"))
+    async with running(world) as ferd:
+        one = await ferd.post(f"/flows/{flow}/stop", {"at": (now() + HOUR).isoformat()})
+        two = await ferd.post(f"/flows/{flow}/pause", {"at": (now() + 2 * HOUR).isoformat()})
+        scheduled = f"/v1/flows/{flow}/scheduled"
+        assert (await ferd.api.delete(f"{scheduled}/{one['scheduled']['id']}")).status_code == 204
+        problem(404, await ferd.api.delete(f"{scheduled}/{one['scheduled']['id']}"))
+        [left] = (await ferd.get(f"/flows/{flow}/scheduled"))["items"]
+        assert left["id"] == two["scheduled"]["id"]
+        await pass_time(world, flow, 3 * HOUR)
+        await eventually(lambda: world.row(flow), status(FlowStatus.PAUSED))
+        await ferd.post(f"/flows/{flow}/end", {"at": (now() + DAY).isoformat()})
+        assert (await ferd.api.delete(scheduled)).status_code == 204
+        assert (await ferd.get(f"/flows/{flow}/scheduled"))["items"] == []
+
+
+async def test_LIFE_14_what_is_refused_when_its_time_comes_stays_listed_and_changes_nothing(world: World) -> None:
+    flow = await world.flow("refused", mail("first"))
+    async with running(world) as ferd:
+        await ferd.post(f"/flows/{flow}/pause", {"at": (now() + HOUR).isoformat()})
+        await ferd.post(f"/flows/{flow}/end")
+        await pass_time(world, flow, 2 * HOUR)
+
+        async def items() -> Any:
+            return (await ferd.get(f"/flows/{flow}/scheduled"))["items"]
+
+        [listed] = await eventually(items, lambda found: found[0]["refused"])
+        assert "ended" in listed["refused"]
+        assert (await world.row(flow)).status is FlowStatus.ENDED
+
+
+async def test_LIFE_14_a_moment_that_is_past_or_none_is_refused_and_changes_nothing(still_world: World) -> None:
+    world = still_world
+    flow = await world.flow("past", mail("first"))
+    stopped = await world.flow("stopped", mail("first"))
+    await world.command(stopped, "stop")
+    before = await contents(world.db)
+    async with running(world) as ferd:
+        for at in ("2020-01-01 08:00", "yesterday"):
+            refused = problem(422, await ferd.api.post(f"/v1/flows/{flow}/pause", json={"at": at}))
+            assert [each["pointer"] for each in refused["problems"]] == ["/at"]
+        problem(422, await ferd.api.post(f"/v1/flows/{flow}/pause?at=soon"))
+        problem(409, await ferd.api.post(f"/v1/flows/{stopped}/run", json={"at": "2087-01-01"}))
+        problem(404, await ferd.api.post(f"/v1/flows/{world.id('nobody')}/run", json={"at": "2087-01-01"}))
+    assert await contents(world.db) == before
+
+
+async def test_LIFE_14_the_file_starts_and_closes_its_flow(world: World) -> None:
+    start = (now() + DAY).astimezone(UTC).replace(tzinfo=None)
+    schedule = {"run_at": f"{start:%Y-%m-%d %H:%M}", "close_at": f"{start + DAY:%Y-%m-%d %H:%M}"}
+    flow = await world.save(world.definition("file", mail("first"), schedule=schedule))
+    assert (await world.row(flow)).status is FlowStatus.DRAFT
+    await pass_time(world, flow, 25 * HOUR)
+    await eventually(lambda: world.row(flow), status(FlowStatus.RUNNING))
+    await world.env.fast_forward(world.life(flow), 25 * HOUR)
+    await eventually(lambda: world.row(flow), status(FlowStatus.FINISHED))
+
+
+async def test_LIFE_14_an_edit_replaces_what_the_file_said_and_a_pause_is_not_ended_by_it(world: World) -> None:
+    def plan(**schedule: datetime) -> Any:
+        return world.definition("file", mail("first"), schedule={name: str(at) for name, at in schedule.items()})
+
+    flow = await world.save(plan(run_at=now() + 8 * HOUR, close_at=now() + 9 * HOUR))
+    await world.edit(plan(run_at=now() + HOUR))
+    async with running(world) as ferd:
+        [listed] = (await ferd.get(f"/flows/{flow}/scheduled"))["items"]
+        assert (listed["command"], listed["by_file"]) == ("run", True)
+        await world.command(flow, "run")
+        await world.command(flow, "pause")
+        await pass_time(world, flow, 2 * HOUR)
+
+        async def items() -> Any:
+            return (await ferd.get(f"/flows/{flow}/scheduled"))["items"]
+
+        await eventually(items, lambda found: found[0]["refused"])
+        assert (await world.row(flow)).status is FlowStatus.PAUSED
+
+
+async def test_LIFE_14_the_sweep_wakes_a_flow_whose_workflow_is_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A workflow that was terminated forgets its timer; the store does not."""
+    flow = await world.flow("gone", mail("first"))
+    await world.settled(flow)
+    async with running(world) as ferd:
+        await ferd.post(f"/flows/{flow}/pause", {"at": (now() + timedelta(seconds=1)).isoformat()})
+    await world.life(flow).terminate("by an operator")
+    monkeypatch.setattr(world.core.sweep, "_clock", lambda: now() + timedelta(minutes=5))
+
+    async def swept() -> FlowRow:
+        await world.core.sweep.once()
+        return await world.row(flow)
+
+    await eventually(swept, status(FlowStatus.PAUSED), pause=0.5)
