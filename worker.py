@@ -25,6 +25,7 @@ from temporalio.worker import Worker, WorkerConfig
 
 import telemetry
 from activities.core import Core, now
+from activities.crm.notices import Notices
 from activities.crm.suppression import Suppression
 from activities.files import StoredFiles
 from activities.mail.smtp import SmtpMail
@@ -119,6 +120,7 @@ class _Room:
         self.scripts = ScriptRunner(self._db, settings.scripts, now)
         self.web = Web(private=settings.private_webhooks)
         self.deliveries = Deliveries(self._db, self.web, now)
+        self.notices = Notices(self._db, self.mail, now)
         self.ports: Mapping[type, Port[Any]] = {
             Email: self.mail,
             Sms: self.sms,
@@ -133,7 +135,13 @@ class _Room:
         )
         beside = [
             asyncio.create_task(work)
-            for work in (self.core.sweep.run(), self.retention.run(), self.scripts.run(), self.deliveries.run())
+            for work in (
+                self.core.sweep.run(),
+                self.retention.run(),
+                self.scripts.run(),
+                self.deliveries.run(),
+                self.notices.run(),
+            )
         ]
         try:
             async with control:

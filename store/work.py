@@ -15,7 +15,10 @@ from store.columns import Amount, Json, Moment
 
 
 class FollowUp(SQLModel, table=True):
-    """An entry in an associate's diary: a to-do with a `due` date, or a meeting from `starts_at` to `ends_at`."""
+    """An entry in an associate's diary: a to-do with a `due` date, or a meeting from `starts_at` to `ends_at`.
+
+    `tell_at`: when the owner is to be told of it, until that is done.
+    """
 
     __tablename__ = "follow_up"
     __table_args__ = (
@@ -29,6 +32,12 @@ class FollowUp(SQLModel, table=True):
             postgresql_where=text("participant <> ''"),
         ),
         Index("follow_up_of_owner", "owner", "ends_at"),
+        Index(
+            "follow_up_to_tell",
+            "tell_at",
+            sqlite_where=text("tell_at IS NOT NULL"),
+            postgresql_where=text("tell_at IS NOT NULL"),
+        ),
         Index("follow_up_of_person", "person", "id"),
         Index("follow_up_of_flow", "flow", "id"),
         Index("follow_up_of_participant", "participant", "id"),
@@ -47,6 +56,7 @@ class FollowUp(SQLModel, table=True):
     starts_at: datetime | None = Field(default=None, sa_type=Moment)
     ends_at: datetime | None = Field(default=None, sa_type=Moment)
     done: bool = False
+    tell_at: datetime | None = Field(default=None, sa_type=Moment)
     participant: str = ""
     flow: str = ""
     step: str = ""

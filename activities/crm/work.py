@@ -74,6 +74,8 @@ class Work(Generic[Row, In]):
         row = self._records.create(session, given, at)
         if origin is not None:
             row.participant, row.flow, row.step = origin.participant, origin.flow, origin.step
+            if isinstance(row, FollowUp):
+                row.tell_at = at
             session.flush()
         self._tell(session, row, None, at, cause)
         return row

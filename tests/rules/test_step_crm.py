@@ -28,10 +28,8 @@ SALE: dict[str, Any] = {"id": "sale", "kind": "create_sale", "title": "Beans for
 
 async def associates(world: World, *ids: str, **fields: Any) -> None:
     """Associates whose names are their ids."""
-    rows = [
-        Associate(id=id, name=id, email=f"{id}@fjord.example", created_at=now(), updated_at=now(), **fields)
-        for id in ids
-    ]
+    given = {"created_at": now(), "updated_at": now(), **fields}
+    rows = [Associate(**{"id": id, "name": id, "email": f"{id}@fjord.example", **given}) for id in ids]
     await world.db.write(lambda session: session.add_all(rows))
 
 
@@ -105,7 +103,7 @@ async def test_STEP_6_a_meeting_is_at_the_first_free_time_in_the_owners_diary(wo
 async def test_STEP_6_two_hundred_at_once_get_two_hundred_times(world: World) -> None:
     """None overlaps another, and they fill the diary without a gap."""
     hours = [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": "08:00", "to": "18:00"}]
-    await associates(world, "liv", time_zone="Europe/Oslo", working_hours=hours)
+    await associates(world, "liv", time_zone="Europe/Oslo", working_hours=hours, email=None)
     await phone(world)
     flow = await world.flow("meet", MEETING)
     await asyncio.gather(*(world.enrol(flow) for _ in range(200)))
@@ -137,6 +135,33 @@ async def test_STEP_6_who_gets_it(world: World) -> None:
     assert [row.owner for row in await made(world, FollowUp, gone)] == ["jon"]
     assert await left(world, await world.enrol(nobody)) is Reason.COMPLETED
     assert await made(world, FollowUp, nobody) == []
+
+
+async def test_STEP_6_the_owner_is_told_once_and_not_while_the_flow_is_paused(world: World) -> None:
+    """With the time on the owner's own clock; the address of the flow is where it comes from."""
+    hours = [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": "10:00", "to": "12:00"}]
+    await associates(world, "liv", time_zone="Asia/Tokyo", working_hours=hours)
+    await phone(world)
+    flow = await world.flow("meet", {**MEETING, "title": "Call {{ person.name }}"})
+    await world.command(flow, "pause")
+    first = await world.enrol(flow)
+    assert world.inbox.mails == []
+    await world.command(flow, "resume")
+    assert await left(world, first) is Reason.COMPLETED
+    mail = (await eventually(lambda: _inbox(world)))[0]
+    assert (mail["Subject"], mail["To"]) == ("New in your diary: Call Kari Nordmann", "liv <liv@fjord.example>")
+    assert "hello@fjord.example" in mail["From"]
+    text = mail.get_body().get_content()
+    assert "10:00 to 11:00 (Asia/Tokyo)" in text
+    assert "Kari Nordmann" in text
+    assert await left(world, await world.enrol(flow)) is Reason.COMPLETED
+    await eventually(lambda: _inbox(world), lambda mails: len(mails) == 2)
+    assert [row.tell_at for row in await made(world, FollowUp, flow)] == [None, None]
+    assert len({mail["Message-ID"] for mail in world.inbox.mails}) == 2
+
+
+async def _inbox(world: World) -> list[Any]:
+    return list(world.inbox.mails)
 
 
 async def test_STEP_7_a_request_by_its_type_and_category(world: World) -> None:
