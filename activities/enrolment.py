@@ -18,7 +18,8 @@ from activities.records import PageRecords
 from activities.tally import Measure, count
 from flows import conditions
 from flows.conditions import holds
-from flows.events import key_value, sets_off
+from flows.events import CREATIONS, key_value, sets_off
+from flows.experiment import Arm, arm_of
 from flows.facts import Facts, Values
 from flows.outcome import Refusal, Status
 from flows.planning import Outline
@@ -177,7 +178,9 @@ class Enrolment:
         enrolment = outline.flow.enrolment
         if proposal.person not in known.people:
             return Refusal.UNKNOWN_PERSON
-        rounds = _HAND_OVER_ROUNDS if proposal.why == "hand_over" else _TRIGGER_ROUNDS
+        # Who comes round by something that was created comes in, and creates nothing: that ends the loop as well.
+        round_again = outline.flow.settings.skip_creating and proposal.type in CREATIONS
+        rounds = _HAND_OVER_ROUNDS if proposal.why == "hand_over" or round_again else _TRIGGER_ROUNDS
         if proposal.cause.count(flow.id) >= rounds:
             return Refusal.LOOP
         if enrolment.exclude is not None and (proposal.person, enrolment.exclude) in known.members:
@@ -247,6 +250,7 @@ class Enrolment:
                 since=now,
                 plan=plan.model_dump(mode="json"),
                 enrolled_at=now,
+                arm=arm_of(proposal.person, flow.id, outline.flow.settings.control_group),
                 cause=[*proposal.cause, flow.id],
                 event=dict(proposal.event or {}),
             ).model_dump(exclude={"number"})
@@ -254,7 +258,7 @@ class Enrolment:
         ]
         lines = [
             JournalRow(
-                participant=row["id"], flow=flow.id, at=now, event="enrolled", text=f"enrolled by {proposal.why}"
+                participant=row["id"], flow=flow.id, at=now, event="enrolled", text=_told(proposal, row["arm"])
             ).model_dump(exclude={"number"})
             for row, proposal in zip(rows, taken, strict=True)
         ]
@@ -265,6 +269,7 @@ class Enrolment:
             ("status", status.value): len(rows),
             ("waiting", plan.step): len(rows) if status is Status.ACTIVE else 0,
         }
+        changes |= {("arm", arm): number for arm, number in Counter(row["arm"] for row in rows if row["arm"]).items()}
         count(session, flow.id, flow.generation, now.microsecond, changes)
         if status is Status.ACTIVE:
             for row in rows:
@@ -272,14 +277,15 @@ class Enrolment:
         return [Enrolled(row["id"], status) for row in rows]
 
     def _leave_others(self, session: Session, taken: Sequence[Proposal], outline: Outline, now: datetime) -> None:
-        """Those who came in leave the flows that this one names (TRIG_6)."""
-        others = outline.flow.enrolment.leave
-        if not others or not taken:
+        """Who came in leaves the flows that this one names (TRIG_6); a control group is left as it is (TRIG_12)."""
+        others, share = outline.flow.enrolment.leave, outline.flow.settings.control_group
+        people = {each.person for each in taken if arm_of(each.person, each.flow, share) is not Arm.CONTROL}
+        if not others or not people:
             return
         inside = (
             select(col(ParticipantRow.id))
             .join(FlowRow, col(FlowRow.id) == col(ParticipantRow.flow))
-            .where(col(ParticipantRow.person).in_(sorted({proposal.person for proposal in taken})))
+            .where(col(ParticipantRow.person).in_(sorted(people)))
             .where(col(ParticipantRow.flow).in_(others))
             .where(col(ParticipantRow.status).in_([Status.ACTIVE, Status.QUEUED]))
             .where(col(ParticipantRow.generation) == col(FlowRow.generation))
@@ -321,6 +327,10 @@ class Enrolment:
             by = proposal.type or proposal.why.replace("_", " ")
             text = f"not enrolled again by {by}: this flow led to it"
             session.add(JournalRow(participant=latest, flow=flow.id, at=now, event="loop", text=text))
+
+
+def _told(proposal: Proposal, arm: Arm | None) -> str:
+    return f"enrolled by {proposal.why}" + (", in the control group" if arm is Arm.CONTROL else "")
 
 
 def _first(flow: FlowRow, outline: Outline) -> Perform:

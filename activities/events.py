@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlmodel import Session, col
 
+from activities import experiments
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions
 from activities.dispatcher import WakeJourney, ask
@@ -106,15 +107,20 @@ class Events:
         return session.connection().scalar(query) is not None
 
     def _match(self, session: Session, row: EventRow, now: datetime) -> None:
+        here = col(ParticipantRow.status).in_([Status.ACTIVE, Status.QUEUED])
+        # Where there is a control group, success counts for both sides after they have left, too (TRIG_12).
+        compared = and_(col(ParticipantRow.arm).is_not(None), col(ParticipantRow.converted_at).is_(None))
         inside = session.execute(
             select(ParticipantRow, FlowRow)
             .join(FlowRow, col(FlowRow.id) == col(ParticipantRow.flow))
             .where(col(ParticipantRow.person) == row.person)
-            .where(col(ParticipantRow.status).in_([Status.ACTIVE, Status.QUEUED]))
-            .where(col(ParticipantRow.generation) == col(FlowRow.generation))
+            .where(or_(and_(here, col(ParticipantRow.generation) == col(FlowRow.generation)), compared))
         ).all()
         for participant, flow in inside:
             outline = self._definitions.current(session, flow)
+            if not participant.status.inside or participant.generation < flow.generation:
+                self._converts(session, participant, outline.flow, row, now)
+                continue
             met = self._meets_success(session, participant, outline.flow, row, now)
             if participant.id == session.info.get("acting"):
                 continue  # it looks for itself at the end of what it is doing
@@ -126,18 +132,31 @@ class Events:
     ) -> bool:
         if flow.success is None or participant.success_at is not None:
             return False
-        if row.at < participant.enrolled_at or not _same_key(participant, flow, row):
-            return False
-        proposal = Proposal(participant.flow, participant.person, "")
-        facts = self._enrolment.facts(session, proposal, now, enrolled_at=participant.enrolled_at)
-        met = event_meets(flow, happening(row), facts) or (row.type in CHANGES and state_meets(flow, facts))
+        met = self._meets(session, participant, flow, row, now)
         if met:
             participant.success_at = row.at
+            experiments.convert(session, participant, row.at)
             text = f"the success criterion is met by {row.type}"
             session.add(
                 JournalRow(participant=participant.id, flow=participant.flow, at=now, event="success", text=text)
             )
         return met and flow.success.then == "finish"
+
+    def _converts(
+        self, session: Session, participant: ParticipantRow, flow: Flow, row: EventRow, now: datetime
+    ) -> None:
+        """Success after leaving: it counts for the comparison alone."""
+        if self._meets(session, participant, flow, row, now):
+            experiments.convert(session, participant, row.at)
+
+    def _meets(
+        self, session: Session, participant: ParticipantRow, flow: Flow, row: EventRow, now: datetime
+    ) -> bool:
+        if flow.success is None or row.at < participant.enrolled_at or not _same_key(participant, flow, row):
+            return False
+        proposal = Proposal(participant.flow, participant.person, "")
+        facts = self._enrolment.facts(session, proposal, now, enrolled_at=participant.enrolled_at)
+        return event_meets(flow, happening(row), facts) or (row.type in CHANGES and state_meets(flow, facts))
 
     def _concerns(self, participant: ParticipantRow, outline: Outline, row: EventRow) -> bool:
         """Whether its gate could answer otherwise than before: better woken once too often than not."""

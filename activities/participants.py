@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete
 from sqlmodel import Session, col
 
+from activities import experiments
 from activities.dispatcher import StartJourney, WakeJourney, ask
 from activities.holds import reasons
 from activities.ledger import key_of
@@ -143,6 +144,7 @@ class Participants:
             changes["reason", row.reason.value] = -1
         for step in row.passed:
             changes["passed", step] = changes.get(("passed", step), 0) - 1
+        changes |= experiments.uncounted(row)
         count(session, row.flow, row.generation, row.number or 0, changes)
         for table in (JournalRow, EffectRow, EventUse, MessageRow, AddressClaim):
             session.execute(delete(table).where(col(table.participant) == row.id))

@@ -13,11 +13,12 @@ from pydantic import TypeAdapter
 from sqlalchemy import bindparam, delete
 from sqlmodel import Session, col
 
-from activities import draining, edited
+from activities import draining, edited, experiments
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions
 from activities.holds import reasons as reasons_to_hold
 from activities.records import StoreRecords
+from activities.sparing import spared
 from activities.tally import Changes, count
 from flows.conditions import holds
 from flows.facts import Facts
@@ -26,7 +27,7 @@ from flows.planning import Due, Line, Outline, Rest, Stuck, course
 from flows.steps.base import BaseStep, Leave
 from flows.success import state_meets
 from store.database import AS_WRITTEN
-from store.flows import FlowRow, FlowStatus
+from store.flows import FlowRow
 from store.journeys import AddressClaim, EventUse, JournalRow, ParticipantRow
 from store.locks import lock_participant
 from workflows.contract import Done, Hold, Perform, Plan, Wait
@@ -164,6 +165,7 @@ class Standing:
         if self.row.success_at is None and state_meets(self.outline.flow, facts):
             self.row.success_at = self.now
             self.row.success_before = self.row.position == 1
+            experiments.convert(self.session, self.row, self.now)
             self.tell(Line(self.row.step, "", "success", "the success criterion is met"))
         return self.row.success_at is not None
 
@@ -330,8 +332,9 @@ class Standing:
         self.session.execute(_GIVE_BACK, {"gone": row.id}, execution_options=AS_WRITTEN)
         hand_over = leave.on_success if reason is Reason.SUCCESS else leave.hand_over
         if hand_over is not None and row.status is not Status.CANCELLED:
-            if self.flow.status is FlowStatus.OFF:
-                self.tell(Line(stood if at is None else at, "", "skipped", "handed over to nobody: the flow is off"))
+            kept = spared(self.flow, row)
+            if kept is not None:
+                self.tell(Line(stood if at is None else at, "", "skipped", f"handed over to nobody: {kept}"))
             else:
                 self.session.flush()
                 self.rules.hand_over(self, hand_over)

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from sqlmodel import Session
 
+from activities.experiments import comparison
 from activities.tally import counted
+from flows.experiment import Comparison
 from flows.outcome import Reason, Status
 from flows.planning import Outline
 from store.flows import FlowRow
@@ -40,6 +42,7 @@ class Statistics:
     dropped_out: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     steps: tuple[StepCount, ...] = ()
+    comparison: Comparison | None = None
 
 
 def statistics(session: Session, flow: FlowRow, outline: Outline) -> Statistics:
@@ -48,6 +51,7 @@ def statistics(session: Session, flow: FlowRow, outline: Outline) -> Statistics:
     statuses: Counter[Status] = Counter()
     reasons: Counter[str] = Counter()
     refused: Counter[str] = Counter()
+    arms: Counter[str] = Counter()
     waiting: Counter[str] = Counter()
     passed: Counter[str] = Counter()
     for (generation, measure, name), number in counted(session, flow.id).items():
@@ -60,6 +64,8 @@ def statistics(session: Session, flow: FlowRow, outline: Outline) -> Statistics:
             reasons[name] += number
         elif measure == "refused":
             refused[name] += number
+        elif measure == "arm":
+            arms[name] += number
         elif measure == "waiting" and generation == flow.generation:
             waiting[name] += number
         elif measure == "passed":
@@ -88,4 +94,5 @@ def statistics(session: Session, flow: FlowRow, outline: Outline) -> Statistics:
         },
         refused=dict(sorted(refused.items())),
         steps=tuple(steps),
+        comparison=comparison(arms),
     )

@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from activities import eligibility, ledger
 from activities.mail.compose import mail_id
+from activities.sparing import spared_from
 from activities.standing import Rules, Standing
 from flows.calendar import Workdays, only_on
 from flows.moments import zone_or
@@ -22,7 +23,6 @@ from flows.sms import segments
 from flows.steps.base import Action, BaseStep, Do, Fail, GoOn, Leave, Message, Stay
 from flows.steps.notification import Notification
 from store.columns import new_id
-from store.flows import FlowStatus
 from store.journeys import EffectRow, EffectStatus, MessageRow
 from workflows.contract import STEP_ATTEMPTS, Plan
 from workflows.contract import Done as DonePlan
@@ -115,15 +115,15 @@ class Steps:
     def _act(self, here: Standing, step: BaseStep, *, mine: bool, in_store: bool) -> Plan | Begun:
         if not isinstance(step, Action):
             raise TypeError(f"{step.id} does not act")
-        off = here.flow.status is FlowStatus.OFF
-        if step.channel in here.flow.braked and not off:
+        spared = spared_from(here.flow, here.row, here.outline.flow, step)
+        if step.channel in here.flow.braked and spared is None:
             here.due(step)
             return here.hold()
         later = self._not_yet(here, step)
         if later is not None:
             return later
-        if off:
-            return self._switched_off(here, step, mine=mine)
+        if spared is not None:
+            return self._spared(here, step, spared, mine=mine)
         refused = None
         if isinstance(step, Message):
             refused = eligibility.check(
@@ -148,14 +148,14 @@ class Steps:
             raise LeavesStore(step.id)
         return self._begin(here, step, move, effect, sent, mine=mine)
 
-    def _switched_off(self, here: Standing, step: Action, *, mine: bool) -> Plan:
-        """The flow is off: the step is skipped (LIFE_9). What may have happened before is left to a person."""
+    def _spared(self, here: Standing, step: Action, why: str, *, mine: bool) -> Plan:
+        """The step is skipped (LIFE_9, TRIG_10, TRIG_12). What may have happened before is left to a person."""
         effect = here.session.get(EffectRow, ledger.key_of(here.row.id, step.id), with_for_update=True)
         if effect is not None and effect.status is EffectStatus.PLANNED and not mine:
-            ledger.settle(effect, EffectStatus.UNKNOWN, here.now, error="no answer, and then the flow was off")
+            ledger.settle(effect, EffectStatus.UNKNOWN, here.now, error=f"no answer, and then: {why}")
             self._unknown(here, step)
         else:
-            here.tell(Line(step.id, step.kind, "skipped", "the flow is off"))
+            here.tell(Line(step.id, step.kind, "skipped", why))
         here.on_from(step)
         return here.plan
 

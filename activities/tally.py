@@ -14,7 +14,7 @@ from store.flows import Tally
 SHARDS = 8
 _PLACE = ("flow", "generation", "measure", "name", "shard")
 
-Measure = Literal["enrolled", "status", "reason", "waiting", "passed", "success", "refused"]
+Measure = Literal["enrolled", "status", "reason", "waiting", "passed", "success", "refused", "arm"]
 Changes = Mapping[tuple[Measure, str], int]
 Counts = Counter[tuple[str, int, Measure, str, int]]
 

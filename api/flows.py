@@ -22,6 +22,7 @@ from api.paging import Page, PagingDep
 from api.resource import PREFIX, PathId, problems
 from flows import checks
 from flows.definition import Flow
+from flows.experiment import CONFIDENCE
 from flows.source import Source
 from store.flows import TAKES_PEOPLE, FlowRow, FlowStatus, FlowVersion
 from workflows.contract import Command
@@ -66,6 +67,28 @@ class StepCounts(BaseModel):
     passed: int = Field(description="Who has been through it.")
 
 
+class SideCounts(BaseModel):
+    """One side of a comparison."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    enrolled: int
+    successes: int = Field(description="Met the success criterion since, inside the flow or after it.")
+    rate: float | None = Field(description="Null: nobody was enrolled.")
+
+
+class ComparisonPublic(BaseModel):
+    """What a flow achieves beside its control group, over the same time since enrolment (TRIG_12)."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    treated: SideCounts
+    control: SideCounts
+    lift: float | None = Field(description="Rate of the treated less that of the control group; null: a side is empty.")
+    interval: tuple[float, float] | None = Field(description="In which the lift lies with that confidence (Newcombe).")
+    confidence: float = CONFIDENCE
+
+
 class FlowStatistics(BaseModel):
     """A flow in numbers, over all its runs."""
 
@@ -80,6 +103,7 @@ class FlowStatistics(BaseModel):
     dropped_out: dict[str, int] = Field(description="By reason.")
     cancelled: int
     refused: dict[str, int] = Field(description="Proposals that were not taken, by reason.")
+    comparison: ComparisonPublic | None = Field(description="Null: the flow never had a control group.")
     steps: list[StepCounts]
 
 

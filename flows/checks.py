@@ -8,6 +8,7 @@ from email_validator import EmailNotValidError, validate_email
 from flows import fields
 from flows.catalog import Catalog, unknown
 from flows.definition import Flow
+from flows.events import OF_READERS, ActionFilter, EventFilter
 from flows.moments import resolve
 from flows.pending import pending
 from flows.problems import Place, Problem
@@ -122,11 +123,31 @@ def _enrolment(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
 
 def _success(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
     if flow.success is None:
+        if flow.settings.control_group is not None:
+            yield Problem(
+                "There is a control group, and nothing to compare it by.",
+                "Add success: an event or a condition that both groups can meet.",
+                ("settings", "control_group"),
+                severity="warning",
+            )
         return
     if not flow.success.any:
         yield Problem("Nothing can be a success.", "Add an event or a condition to any.", ("success", "any"))
     for index, criterion in enumerate(flow.success.any):
         yield from action_problems(criterion, catalog, "success", "any", index)
+        yield from _same_for_both(flow, criterion, index)
+
+
+def _same_for_both(flow: Flow, criterion: ActionFilter, index: int) -> Iterator[Problem]:
+    """A control group gets no mails: what only their readers can do compares nothing (TRIG_12)."""
+    if flow.settings.control_group is None or not isinstance(criterion, EventFilter):
+        return
+    if criterion.event in OF_READERS:
+        yield Problem(
+            f"The control group gets no messages, so “{criterion.event}” would always speak for the flow.",
+            "Name what both groups can do, such as a sale, or remove settings.control_group.",
+            ("success", "any", index, "event"),
+        )
 
 
 def _steps(flow: Flow, catalog: Catalog) -> Iterator[Problem]:

@@ -53,6 +53,9 @@ LONGEST_KEY = 100
 CREATIONS = frozenset({"person_created", "sale_created", "request_created", "follow_up_created"})
 """The events of something having been created: what `skip_creating` keeps from going round (TRIG_10)."""
 
+OF_READERS = frozenset({"form_submitted", "link_clicked", "email_opened", "email_answered"})
+"""What people do who got a message: no criterion beside a control group, who gets none (TRIG_12)."""
+
 NARROWING: tuple[Kind, ...] = ("form", "link", "content", "selection", "project")
 """The keys that narrow an event down to one thing; the event's data name the thing under the same key."""
 

@@ -12,9 +12,7 @@ from flows.problems import Place, Problem
 _PENDING: tuple[tuple[Place, Callable[[Flow], object]], ...] = (
     (("settings", "waits_during_pause"), lambda flow: flow.settings.waits_during_pause == "freeze"),
     (("settings", "throttle"), lambda flow: flow.settings.throttle),
-    (("settings", "control_group"), lambda flow: flow.settings.control_group),
     (("settings", "circuit_breaker"), lambda flow: flow.settings.circuit_breaker),
-    (("settings", "skip_creating"), lambda flow: flow.settings.skip_creating),
 )
 
 

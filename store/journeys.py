@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Index, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
+from flows.experiment import Arm
 from flows.outcome import Reason, Status
 from store.columns import Choice, Json, Moment
 
@@ -19,7 +20,8 @@ class ParticipantRow(SQLModel, table=True):
     `position` counts the plans (+1 each): a try that finds a later position than its own does nothing. `passed` are the
     steps done, never done again. `held` are the reasons why it may not move (PART_4), `holding` that the journey rests
     on one. `wake` marks a signal that may have been lost: the sweep sends it again. `started` says that the workflow is
-    known to have been started.
+    known to have been started. `arm` is the side of a comparison it is on, `converted_at` when it first met the success
+    criterion, inside or after (TRIG_12).
     """
 
     __tablename__ = "participant"
@@ -91,6 +93,8 @@ class ParticipantRow(SQLModel, table=True):
     started: bool = False
     success_at: datetime | None = Field(default=None, sa_type=Moment)
     success_before: bool = False
+    arm: Arm | None = Field(default=None, sa_type=Choice(Arm))
+    converted_at: datetime | None = Field(default=None, sa_type=Moment)
     enrolled_at: datetime = Field(sa_type=Moment)
     ended_at: datetime | None = Field(default=None, sa_type=Moment)
     acted_at: datetime | None = Field(default=None, sa_type=Moment)

@@ -161,6 +161,11 @@ class Action(BaseStep):
         "Default: messages are left, everything else is repeated.",
     )
 
+    @property
+    def creates(self) -> bool:
+        """Whether it makes something whose making is an event of its own (TRIG_10)."""
+        return self.kind.startswith("create_")
+
     def timing(self, flow: "Flow") -> object:
         """Weekdays and pause dates."""
         return tuple(self.only_on), flow.settings.pause_dates, flow.time_zone
