@@ -19,6 +19,7 @@ from flows.facts import Values
 from store.enrolments import EnrolmentJob, JobPerson, JobSource
 from store.journeys import EventRow
 from store.people import SelectionMember
+from store.work import Sale
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,5 +124,18 @@ def _stored(session: Session, events: Sequence[str], people: Sequence[str]) -> I
         .where(col(EventRow.person).in_(people), col(EventRow.type).in_(events), ~col(EventRow.machine))
         .order_by(col(EventRow.at).desc(), col(EventRow.number).desc())
     )
+    states = _sales(session, people) if not _SALE_STATES.keys().isdisjoint(events) else {}
     for person, type, data in session.execute(query.execution_options(yield_per=1_000)):
-        yield Occurrence(person, type, data)
+        holds = states.get(data.get("sale", ""), _SALE_STATES.get(type)) == _SALE_STATES.get(type)
+        # What a colleague bought enrols nobody, then or now.
+        if data.get("on") != "company" and (type not in _SALE_STATES or holds):
+            yield Occurrence(person, type, data)
+
+
+_SALE_STATES = {"sale_sold": "sold", "sale_lost": "lost"}
+"""What a sale has to be still, for its event to hold."""
+
+
+def _sales(session: Session, people: Sequence[str]) -> dict[str, str]:
+    rows = session.execute(select(col(Sale.id), col(Sale.state)).where(col(Sale.person).in_(people)))
+    return {id: state for id, state in rows}

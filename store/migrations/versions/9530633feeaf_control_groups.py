@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9530633feeaf"
-down_revision = "7a20d8f1c3e2"
+down_revision = "6b1ff8878d74"
 branch_labels = None
 depends_on = None
 
