@@ -29,6 +29,7 @@ from store.journeys import (
     MessageRow,
     ParticipantRow,
 )
+from store.outside import ScriptRun
 from store.people import BlockedAddress, IdempotencyRecord, Person, ProjectMember, SelectionMember
 from store.work import FollowUp, RequestRow, Sale
 
@@ -63,7 +64,7 @@ class Erasing:
         `addresses` are those by which events named somebody whom we did not know then.
         """
         participants = select(col(ParticipantRow.id)).where(col(ParticipantRow.person) == person)
-        for table in (AddressClaim, EventUse):
+        for table in (AddressClaim, EventUse, ScriptRun):
             session.execute(delete(table).where(col(table.participant).in_(participants)))
         session.execute(
             update(JournalRow).where(col(JournalRow.participant).in_(participants)).values(text="", data={})

@@ -19,6 +19,7 @@ from flows.planning import Line
 from flows.steps.base import Leave
 from store.inserts import insert_new
 from store.journeys import EffectRow, EffectStatus, EventRow, MessageRow, ParticipantRow
+from store.outside import ScriptRun
 from store.people import Person
 from store.work import FollowUp, RequestRow, Sale
 
@@ -50,6 +51,9 @@ class Merging:
         self._move_groups(session, person, into)
         for table in (EventRow, MessageRow, FollowUp, RequestRow, Sale):
             session.execute(update(table).where(col(table.person) == person).values(person=into))
+        mine = select(col(ParticipantRow.id)).where(col(ParticipantRow.person) == into)
+        runs = update(ScriptRun).where(col(ScriptRun.participant).in_(mine), col(ScriptRun.person) == person)
+        session.execute(runs.values(person=into))
         changed = _combine(session, found[person], found[into], now)
         session.execute(update(Person).where(col(Person.merged_into) == person).values(merged_into=into))
         session.flush()

@@ -19,6 +19,7 @@ from flows.planning import Line
 from flows.steps.base import Leave
 from store.flows import FlowRow
 from store.journeys import AddressClaim, EffectRow, EffectStatus, EventUse, JournalRow, MessageRow, ParticipantRow
+from store.outside import ScriptRun
 
 ATTENTION = ("failing", "lost")
 """Holds that only a person ends."""
@@ -146,7 +147,7 @@ class Participants:
             changes["passed", step] = changes.get(("passed", step), 0) - 1
         changes |= experiments.uncounted(row)
         count(session, row.flow, row.generation, row.number or 0, changes)
-        for table in (JournalRow, EffectRow, EventUse, MessageRow, AddressClaim):
+        for table in (JournalRow, EffectRow, EventUse, MessageRow, AddressClaim, ScriptRun):
             session.execute(delete(table).where(col(table.participant) == row.id))
         if row.status is Status.ACTIVE:
             ask(session, WakeJourney(row.flow, row.id))

@@ -82,13 +82,22 @@ class Repeats:
             self._unknown(here, row, "no answer: the worker was lost while it acted")
             return None
         sent = _message_of(session, effect)
-        message = (sent.id if sent is not None else new_id("msg")) if isinstance(step, Message) else ""
+        message = sent.id if sent is not None else new_id("msg")
         move = step.enter(here.outline.flow, here.facts_for(message))
         if not isinstance(move, Do):
             self._not_done(here, row, move.text if isinstance(move, Fail | GoOn | Leave) else "the step waits")
             return None
         row.status, row.settled_at = EffectStatus.PLANNED, None
         row.tries += 0 if mine else 1
+        port = self._steps.store_ports.get(type(move.request))
+        if port is not None:
+            try:
+                done = port.perform(session, move.request, at=now, cause=here.row.cause)
+            except NotDone as error:
+                self._not_done(here, row, error.text)
+            else:
+                self._done(here, row, done, done.text or move.text)
+            return None
         if isinstance(move.request, Email | Sms):
             self._steps.keep(here, step, move.request, effect, sent)
         return Begun(effect, step.id, move.request, move.text)
@@ -104,10 +113,7 @@ class Repeats:
         row = session.get_one(EffectRow, begun.key, with_for_update=True)
         step = here.outline.step.get(begun.step)
         if isinstance(outcome, Done):
-            ledger.settle(row, EffectStatus.DONE, now, provider_id=outcome.provider_id)
-            self._message(session, row, headers=dict(outcome.data))
-            here.tell(Line(row.step, row.kind, "done", begun.text))
-            self._give_back(here)
+            self._done(here, row, outcome, begun.text)
             return True
         retryable = isinstance(step, Action) and (
             repeats(step) if isinstance(outcome, Silence) else outcome.retryable
@@ -140,7 +146,7 @@ class Repeats:
         return Repeated(status=row.status.value if row is not None else "removed")
 
     def _may(self, here: Standing, effect: EffectRow) -> tuple[Action | None, str]:
-        """The step, or why it may not act for this participant now (PART_1, PART_2, LIFE_3, LIFE_15)."""
+        """The step, or why it may not act for this participant now (PART_1, PART_2, LIFE_3, LIFE_15, LIFE_16)."""
         flow, row = here.flow, here.row
         step = here.outline.step.get(effect.step)
         if status_of(row, flow) is Status.CANCELLED:
@@ -149,6 +155,8 @@ class Repeats:
             return None, f"the flow is {flow.status.value}"
         if not isinstance(step, Action) or step.kind != effect.kind:
             return None, "its step is no longer in the flow"
+        if flow.paused or step.channel in flow.braked:
+            return None, "a brake for all flows holds it"
         if (out := here.unfit()) is not None:
             return step, out.text
         if isinstance(step, Message):
@@ -156,6 +164,12 @@ class Repeats:
             barred = eligibility.check(here.session, self._rules.crm, row, here.outline.flow, step, person)
             return step, barred.text if barred is not None else ""
         return step, ""
+
+    def _done(self, here: Standing, row: EffectRow, done: Done, text: str) -> None:
+        ledger.settle(row, EffectStatus.DONE, here.now, provider_id=done.provider_id)
+        self._message(here.session, row, headers=dict(done.data))
+        here.tell(Line(row.step, row.kind, "done", text))
+        self._give_back(here)
 
     def _unknown(self, here: Standing, row: EffectRow, error: str) -> None:
         ledger.settle(row, EffectStatus.UNKNOWN, here.now, error=error)

@@ -21,6 +21,7 @@ from flows.outcome import Status
 from store.database import Database
 from store.enrolments import RefusalRow
 from store.journeys import EffectRow, EffectStatus, EventRow, EventUse, JournalRow, MessageRow, ParticipantRow
+from store.outside import ScriptRun
 from store.retention import RetentionMark
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,10 @@ def _thin_effect(row: EffectRow) -> None:
     row.error = row.provider_id = ""
 
 
+def _thin_run(row: ScriptRun) -> None:
+    row.given, row.result, row.log, row.why = {}, None, "", ""
+
+
 def _thin_participant(row: ParticipantRow) -> None:
     row.event, row.kept = _ids_of(row.event), {}
 
@@ -85,6 +90,7 @@ _RECORDS = (
     _Record(JournalRow, (col(JournalRow.number),), col(JournalRow.at), _thin_journal),
     _Record(EventRow, (col(EventRow.number),), col(EventRow.received_at), _thin_event),
     _Record(MessageRow, (col(MessageRow.id),), col(MessageRow.at), _thin_message),
+    _Record(ScriptRun, (col(ScriptRun.id),), col(ScriptRun.asked_at), _thin_run),
     _Record(
         EffectRow,
         (col(EffectRow.planned_at), col(EffectRow.key)),

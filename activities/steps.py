@@ -61,7 +61,7 @@ class Steps:
 
     def __init__(self, rules: Rules, store_ports: dict[type, StorePort]) -> None:
         self.rules = rules
-        self._store_ports = store_ports
+        self.store_ports = store_ports
 
     def enter(
         self,
@@ -144,7 +144,7 @@ class Steps:
             return here.wait_here(step, move.until, move.text)
         if not isinstance(move, Do):
             raise TypeError(f"{step.id} acts, yet answered {move}")
-        if in_store and type(move.request) not in self._store_ports:
+        if in_store and type(move.request) not in self.store_ports:
             raise LeavesStore(step.id)
         return self._begin(here, step, move, effect, sent, mine=mine)
 
@@ -213,7 +213,7 @@ class Steps:
             here.on_from(step)
             return here.plan
         here.row.acted_at = here.now
-        port = self._store_ports.get(type(move.request))
+        port = self.store_ports.get(type(move.request))
         if port is not None:
             return self._in_store(here, step, move, effect, port)
         here.session.add(effect)
