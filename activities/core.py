@@ -30,6 +30,7 @@ from activities.scripts.runs import ScriptStarts
 from activities.standing import Rules, Standing
 from activities.steps import Steps, StorePort
 from activities.sweep import Sweep
+from activities.tracking import Tracking
 from flows.ports import Port, StartScript
 from store.database import Database
 from workflows.contract import TASK_QUEUE
@@ -52,6 +53,7 @@ class Core:
     events: Events
     jobs: EnrolmentJobs
     rules: Rules
+    tracking: Tracking
     steps: Steps
     attention: Attention
     erasing: Erasing
@@ -91,6 +93,7 @@ class Core:
         in_store: dict[type, StorePort] = {**dict.fromkeys(crm.performs, crm), StartScript: ScriptStarts()}
         steps = Steps(rules, in_store)
         attention = Attention(Participants(rules), Repeats(steps))
+        tracking = Tracking(events, crm, definitions)
         erasing = Erasing(rules)
         chores = Chores(dispatcher, attention, crm.companies, erasing, clock)
         return cls(
@@ -102,13 +105,14 @@ class Core:
             events=events,
             jobs=jobs,
             rules=rules,
+            tracking=tracking,
             steps=steps,
             attention=attention,
             erasing=erasing,
             merging=Merging(rules),
             chores=chores,
             background=Background(dispatcher, rules, jobs, clock),
-            sweep=Sweep(client, dispatcher, rules, chores, clock),
+            sweep=Sweep(client, dispatcher, rules, chores, tracking, clock),
         )
 
     def activities(self, ports: Mapping[type, Port[Any]]) -> list[Callable[..., Any]]:

@@ -35,7 +35,10 @@ CHANGES = ("person_updated", "added_to_selection", "added_to_project")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, as it is told. (`source`, `id`) deduplicates; without an id it is always new."""
+    """Something that happened, as it is told. (`source`, `id`) deduplicates; without an id it is always new.
+
+    `machine`: kept, and counts for nothing. `settles_at`: it counts for nothing until it is `settled` (STEP_24).
+    """
 
     type: str
     at: datetime
@@ -46,6 +49,7 @@ class Event:
     id: str = ""
     cause: tuple[str, ...] = ()
     machine: bool = False
+    settles_at: datetime | None = None
 
 
 class Events:
@@ -75,7 +79,8 @@ class Events:
             received_at=now,
             data=event.data or {},
             cause=list(event.cause),
-            machine=event.machine,
+            machine=event.machine or event.settles_at is not None,
+            settles_at=event.settles_at,
         )
         session.add(row)
         session.flush()
@@ -84,6 +89,14 @@ class Events:
             if triggers:
                 self._trigger(session, row, now)
         return row
+
+    def settled(self, session: Session, row: EventRow, now: datetime, *, machine: bool) -> None:
+        """It is known now who made a kept event, whose person is locked: one that counts is matched."""
+        row.settles_at, row.machine = None, machine
+        session.flush()
+        if not machine:
+            self._match(session, row, now)
+            self._trigger(session, row, now)
 
     def occur(
         self,

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import bindparam, exists, func, select
 from sqlmodel import Session, col
 
 from activities.crm.embedded import EmbeddedCrm
@@ -81,6 +81,14 @@ class StoreRecords:
             for row in self._session.scalars(query)
             if of_same_key(self._key, self._row.key, row.type, row.data)
         ]
+
+    def settling(self, types: Collection[str], until: datetime) -> datetime | None:
+        """When the last event in doubt will be settled."""
+        return self._session.connection().scalar(
+            select(func.max(col(EventRow.settles_at)))
+            .where(col(EventRow.person) == self._row.person, col(EventRow.type).in_(list(types)))
+            .where(col(EventRow.settles_at).is_not(None), col(EventRow.at) <= until)
+        )
 
     def last_sent(self, link: str | None, content: str | None = None) -> datetime | None:
         """When this journey last sent a mail with this link and content (None: with any)."""

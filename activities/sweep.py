@@ -21,6 +21,7 @@ from activities.dispatcher import Asked, Dispatcher, FlowChanged, StartJourney, 
 from activities.draining import drained
 from activities.schedules import overdue
 from activities.standing import Rules, Standing, UnknownParticipant
+from activities.tracking import Tracking
 from flows.outcome import Status
 from flows.planning import Line
 from store.enrolments import EnrolmentJob
@@ -57,12 +58,19 @@ class Sweep:
     """Runs beside every worker; several at once do no harm."""
 
     def __init__(
-        self, client: Client, dispatcher: Dispatcher, rules: Rules, chores: Chores, clock: Callable[[], datetime]
+        self,
+        client: Client,
+        dispatcher: Dispatcher,
+        rules: Rules,
+        chores: Chores,
+        tracking: Tracking,
+        clock: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._dispatcher = dispatcher
         self._rules = rules
         self._chores = chores
+        self._tracking = tracking
         self._clock = clock
         # A journey may have been terminated while no worker ran; later sweeps look at what is new.
         self._seen = clock() - timedelta(days=1)
@@ -87,6 +95,8 @@ class Sweep:
         lost = [asked for asked in dict.fromkeys(suspects) if await self._is_gone(asked)]
         for asked in lost:
             await self._dispatcher.write(lambda session, asked=asked: self._lose(session, asked))  # type: ignore[misc]
+        while await self._dispatcher.write(lambda session: self._tracking.settle(session, now)):
+            pass
         changed = await self._dispatcher.write(lambda session: _changed(session, now - OVERDUE))
         await self._dispatcher.tell([*(asked for asked in overdue if asked not in lost), *changed])
         return len(unstarted) + len(overdue) + len(changed) + await self._chores.once()

@@ -1,18 +1,26 @@
 """What people do with the mails they got: click, open, unsubscribe. Each is one transaction."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
 from activities.crm.embedded import EmbeddedCrm
 from activities.crm.faults import Missing
+from activities.crm.groups import lock_people
 from activities.definitions import Definitions
 from activities.events import Event, Events
+from activities.mail.links import web_links
 from activities.mail.tokens import Click
 from store.flows import FlowRow
-from store.journeys import MessageRow
+from store.journeys import EventRow, MessageRow
 from store.library import SubscriptionType
+
+# All links of one mail within this time: nobody reads so fast.
+BURST = timedelta(seconds=2)
+# When a click is decided about: the burst, and a second in which the last click of one may be on its way to the store.
+SETTLED = timedelta(seconds=3)
+_MOST = 200
 
 
 class Tracking:
@@ -23,29 +31,77 @@ class Tracking:
         self._crm = crm
         self._definitions = definitions
 
-    def click(self, session: Session, click: Click, now: datetime) -> None:
-        """A click on a link: every one is an event."""
+    def click(self, session: Session, click: Click, now: datetime, *, machine: bool = False) -> datetime | None:
+        """A click on a link: every one is an event.
+
+        Answers when it will be known whether it counts, if that is not known at once: a scanner opens every link of a
+        mail within a moment, and its first click looks like anybody's (STEP_24).
+        """
         message = self._message(session, click.message)
         if message is None:
-            return
+            return None
+        doubtful = not machine and len(web_links(message.html, message.text)) > 1
         data = {"link": click.link, "message": message.id, "content": message.content, "url": click.url}
-        self._events.take(session, Event("link_clicked", now, message.person, data=data), now)
-        # The person is locked by now, so that nobody else writes to the list.
-        session.refresh(message)
-        link = click.link or click.url
-        if link not in message.clicked:
+        settles_at = now + SETTLED if doubtful else None
+        told = Event("link_clicked", now, message.person, data=data, machine=machine, settles_at=settles_at)
+        row = self._events.take(session, told, now)
+        if row is not None and not row.machine:
+            self._counts(session, row)
+        return settles_at
+
+    def settle(self, session: Session, now: datetime) -> int:
+        """Decide about clicks whose moment has come; answers how many. Some hundred at a time: ask until it is 0."""
+        due = session.execute(
+            select(col(EventRow.number), col(EventRow.person))
+            .where(col(EventRow.settles_at) <= now)
+            .order_by(col(EventRow.settles_at))
+            .limit(_MOST)
+        ).all()
+        known = set(lock_people(session, [person for _, person in due]))
+        for number, person in due:
+            row = session.get_one(EventRow, number, populate_existing=True)
+            if row.settles_at is None:  # somebody else was faster
+                continue
+            machine = person not in known or self._in_burst(session, row)
+            self._events.settled(session, row, now, machine=machine)
+            if not machine:
+                self._counts(session, row)
+        return len(due)
+
+    def _in_burst(self, session: Session, row: EventRow) -> bool:
+        """Whether all links of the mail were clicked within two seconds around this click."""
+        message = self._message(session, str(row.data.get("message")))
+        if message is None:
+            return True
+        around = session.scalars(
+            select(EventRow)
+            .where(col(EventRow.person) == row.person, col(EventRow.type) == row.type)
+            .where(col(EventRow.at) >= row.at - BURST, col(EventRow.at) <= row.at + BURST)
+        )
+        clicks = [(each.at, each.data.get("url")) for each in around if each.data.get("message") == message.id]
+        links = len(web_links(message.html, message.text))
+        return any(
+            len({url for at, url in clicks if start <= at <= start + BURST}) >= links
+            for start, _ in clicks
+            if start <= row.at <= start + BURST
+        )
+
+    def _counts(self, session: Session, row: EventRow) -> None:
+        """A click that counts, of a locked person: nobody else writes to the message's list."""
+        message = session.get(MessageRow, str(row.data["message"]), populate_existing=True)
+        link = row.data["link"] or row.data["url"]
+        if message is not None and link not in message.clicked:
             message.clicked = [*message.clicked, link]
 
-    def open(self, session: Session, message: str, now: datetime) -> None:
-        """A mail was opened: the first time is an event."""
+    def open(self, session: Session, message: str, now: datetime, *, machine: bool = False) -> None:
+        """A mail was opened: the first time is an event; by a machine it is one that counts for nothing."""
         row = self._message(session, message)
         if row is None or row.opened_at is not None:
             return
         data = {"message": row.id, "content": row.content}
-        taken = self._events.take(
-            session, Event("email_opened", now, row.person, data=data, id=f"opened:{row.id}"), now
-        )
-        if taken is not None:
+        id = f"{'fetched' if machine else 'opened'}:{row.id}"
+        told = Event("email_opened", now, row.person, data=data, id=id, machine=machine)
+        if self._events.take(session, told, now) is not None and not machine:
             row.opened_at = now
 
     def subscription(self, session: Session, message: str) -> str | None:

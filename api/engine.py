@@ -1,16 +1,24 @@
 """What the calls about flows work with, beside what the CRM's calls need."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Annotated, Self
 from urllib.parse import quote
 
+import structlog
 from fastapi import Depends, Request
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 from temporalio.client import Client
 
 from activities.core import Core
 from activities.mail.tokens import Tokens
 from api.services import Services
 from settings import Settings
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +35,7 @@ class Engine(Services):
     sms_token: str
     hook_key: str = ""
     temporal_ui: str = ""
+    _later: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
     def of(cls, core: Core, client: Client, settings: Settings, temporal_ui: str = "") -> Self:
@@ -44,6 +53,20 @@ class Engine(Services):
             hook_key=settings.hook_key.get_secret_value() if settings.hook_key else "",
             temporal_ui=temporal_ui,
         )
+
+    def later(self, pause: timedelta, work: Callable[[Session], object]) -> None:
+        """Run a transaction after a while. Only what the sweep does too if this process is gone by then."""
+
+        async def run() -> None:
+            await asyncio.sleep(pause.total_seconds())
+            try:
+                await self.dispatcher.write(work)
+            except SQLAlchemyError as error:
+                log.warning("later_failed", error=type(error).__name__)
+
+        task = asyncio.create_task(run())
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
 
     def workflow_page(self, workflow_id: str) -> str | None:
         """The page of a workflow in the Temporal UI."""

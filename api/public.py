@@ -5,6 +5,7 @@ GET changes nothing but the record of a click or an opening, so that a scanner t
 
 import base64
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import structlog
@@ -14,8 +15,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from activities.forms import Forms, NotFilledIn, Wrong, read
+from activities.machines import is_machine
 from activities.mail.tokens import BadToken
-from activities.tracking import Tracking
+from activities.tracking import SETTLED
 from api.engine import Engine, EngineDep
 from api.errors import NotFound, ProblemDetail, Unprocessable, answer
 from api.public_page import HEADERS, page
@@ -45,8 +47,9 @@ def _gone() -> Response:
     )
 
 
-def _tracking(engine: Engine) -> Tracking:
-    return Tracking(engine.core.events, engine.crm, engine.core.definitions)
+def _is_machine(request: Request) -> bool:
+    prefetched = "prefetch" in request.headers.get("sec-purpose", request.headers.get("purpose", "")).lower()
+    return request.method == "HEAD" or prefetched or is_machine(request.headers.get("user-agent", ""))
 
 
 @router.get(
@@ -58,32 +61,36 @@ def _tracking(engine: Engine) -> Tracking:
 )
 @router.head("/t/{token}", operation_id="click_head", include_in_schema=False)
 async def click(engine: EngineDep, request: Request, token: Token) -> Response:
-    """HEAD is what scanners send: it is led on and not counted."""
+    """Whoever comes is led on; a scanner's click, and a HEAD, is kept and counts for nothing (STEP_24)."""
     try:
         found = engine.tokens.read_click(token)
     except BadToken:
         return _gone()
-    if request.method == "GET":
-        try:
-            now = engine.clock()
-            await engine.dispatcher.write(lambda session: _tracking(engine).click(session, found, now))
-        except SQLAlchemyError as error:
-            # A reader's way does not end because our store is away.
-            log.warning("click_not_recorded", message=found.message, error=type(error).__name__)
+    try:
+        now, machine = engine.clock(), _is_machine(request)
+        settles_at = await engine.dispatcher.write(
+            lambda session: engine.core.tracking.click(session, found, now, machine=machine)
+        )
+        if settles_at is not None:
+            engine.later(SETTLED, partial(engine.core.tracking.settle, now=settles_at))
+    except SQLAlchemyError as error:
+        # A reader's way does not end because our store is away.
+        log.warning("click_not_recorded", message=found.message, error=type(error).__name__)
     return RedirectResponse(found.url, 302, HEADERS)
 
 
 @router.get(
     "/o/{token}", operation_id="open", summary="The picture that tells of an opened mail", response_class=Response
 )
-async def opened(engine: EngineDep, token: Token) -> Response:
+@router.head("/o/{token}", operation_id="open_head", include_in_schema=False)
+async def opened(engine: EngineDep, request: Request, token: Token) -> Response:
     try:
         message = engine.tokens.read_open(token)
     except BadToken:
         return Response(_PIXEL, 404, HEADERS, "image/gif")
     try:
-        now = engine.clock()
-        await engine.dispatcher.write(lambda session: _tracking(engine).open(session, message, now))
+        now, machine = engine.clock(), _is_machine(request)
+        await engine.dispatcher.write(lambda session: engine.core.tracking.open(session, message, now, machine=machine))
     except SQLAlchemyError as error:
         log.warning("open_not_recorded", message=message, error=type(error).__name__)
     return Response(_PIXEL, 200, HEADERS, "image/gif")
@@ -96,7 +103,7 @@ async def ask_unsubscribe(engine: EngineDep, token: Token) -> Response:
         message = engine.tokens.read_unsubscribe(token)
     except BadToken:
         return _gone()
-    kind = await engine.db.read(lambda session: _tracking(engine).subscription(session, message))
+    kind = await engine.db.read(lambda session: engine.core.tracking.subscription(session, message))
     what = f"You get no more mails of the kind “{kind}”." if kind else "You get no more of these mails."
     return page("Unsubscribe?", what, button="Unsubscribe")
 
@@ -109,7 +116,7 @@ async def unsubscribe(engine: EngineDep, token: Token) -> Response:
     except BadToken:
         return _gone()
     now = engine.clock()
-    await engine.dispatcher.write(lambda session: _tracking(engine).unsubscribe(session, message, now))
+    await engine.dispatcher.write(lambda session: engine.core.tracking.unsubscribe(session, message, now))
     return page("You are unsubscribed", "You need to do nothing more.")
 
 

@@ -58,6 +58,12 @@ class Records(Protocol):
         `unused`: only those that no wait of this participant has used yet, and that did not enrol it (STEP_14).
         """
 
+    def settling(self, types: Collection[str], until: datetime) -> datetime | None:
+        """When it will be known whether an event of these types, not later than `until`, counts (STEP_24).
+
+        None: nothing is in doubt.
+        """
+
     def last_sent(self, link: str | None, content: str | None = None) -> datetime | None:
         """When this journey last sent a mail with this link and content (None: with any). None: it never did."""
 

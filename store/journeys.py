@@ -157,7 +157,8 @@ class JournalRow(SQLModel, table=True):
 class EventRow(SQLModel, table=True):
     """Something that happened in the world: told by a service, a click, a form, the CRM (TRIG_1, STEP_14).
 
-    (`source`, `external_id`) deduplicates. `person` empty: nobody we know, kept as unmatched.
+    (`source`, `external_id`) deduplicates. `person` empty: nobody we know, kept as unmatched. `machine` counts for
+    nothing; until `settles_at` it is not yet known whether a click is one, and it counts as one (STEP_24).
     """
 
     __tablename__ = "event"
@@ -168,6 +169,12 @@ class EventRow(SQLModel, table=True):
             "event_unmatched", "subject", sqlite_where=text("person = ''"), postgresql_where=text("person = ''")
         ),
         Index("event_of_type", "type", "person"),
+        Index(
+            "event_settling",
+            "settles_at",
+            sqlite_where=text("settles_at IS NOT NULL"),
+            postgresql_where=text("settles_at IS NOT NULL"),
+        ),
     )
 
     number: int | None = Field(default=None, primary_key=True)
@@ -182,6 +189,7 @@ class EventRow(SQLModel, table=True):
     data: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
     cause: list[str] = Field(sa_type=Json, default_factory=list)
     machine: bool = False
+    settles_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class EventUse(SQLModel, table=True):

@@ -68,6 +68,21 @@ def track_html(html: str, track: Callable[[str], str]) -> str:
     return "".join([*out, html[at:]])
 
 
+def web_links(html: str, text: str) -> set[str]:
+    """The web addresses that a reader of the mail can follow: those of the HTML, or of the text if there is none."""
+    found: set[str] = set()
+
+    def collect(url: str) -> str:
+        found.add(re.sub(r"[\t\r\n]", "", url.strip()))
+        return url
+
+    if html:
+        track_html(html, collect)
+    else:
+        track_text(text, collect)
+    return found
+
+
 def track_text(text: str, track: Callable[[str], str]) -> str:
     """Put `track` on every http(s) URL of `text`, leaving the punctuation that follows it."""
 

@@ -83,9 +83,13 @@ class WaitForAction(BaseStep):
         ]
         if came:
             return self._decided(min(came, key=lambda action: (action.at, action.number)))
+        types = tuple(sorted({name for wanted in self.actions for name in events.event_types(wanted) or _CHANGES}))
         if deadline is None or facts.now < deadline:
-            types = {name for wanted in self.actions for name in events.event_types(wanted) or _CHANGES}
-            return Stay(deadline, f"Waits for {self._words()}", tuple(sorted(types)))
+            return Stay(deadline, f"Waits for {self._words()}", types)
+        # A click that came in time may turn out to count.
+        settling = facts.records.settling(types, deadline)
+        if settling is not None and settling > facts.now:
+            return Stay(settling, f"Waits for {self._words()}", types)
         if self.otherwise == "exit":
             return Leave(Reason.NO_ACTION, f"No action within {self.within}", self.exit)
         return GoOn(f"No action within {self.within}")

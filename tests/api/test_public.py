@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from httpx2 import Response
+from sqlmodel import Session, select
 
 from activities.mail.tokens import Tokens
-from store.journeys import MessageRow
+from store.journeys import EventRow, MessageRow
 from store.library import SubscriptionType
 from store.people import Person
 from tests.support.running import Running, expect, problem
+from tests.support.waiting import eventually
 from tests.support.world import mail, now, wait
 
 TARGET = "https://shop.example/offer?a=1&b=ø"
@@ -95,7 +97,12 @@ async def test_STEP_24_who_only_asks_for_the_head_has_not_clicked(still_ferd: Ru
     row = await sent(still_ferd)
     response = await still_ferd.public.head(f"/t/{still_ferd.tokens.click(row.id, 'offer', TARGET)}")
     assert response.status_code == 302
-    assert await still_ferd.events(row.person) == []
+    (kept,) = await still_ferd.world.db.read(
+        lambda session: session.scalars(select(EventRow).where(EventRow.person == row.person)).all()
+    )
+    assert (kept.type, kept.machine) == ("link_clicked", True)
+    (message,) = await still_ferd.world.messages(row.participant)
+    assert message.clicked == []
 
 
 async def test_a_link_that_we_did_not_make_leads_nowhere(still_ferd: Running) -> None:
@@ -304,3 +311,25 @@ async def test_from_a_mail_that_was_really_sent(ferd: Running) -> None:
     row = await world.until(participant, status="dropped_out")
     assert row.reason == "consent_withdrawn"
     assert world.inbox.subjects == ["hello"]
+
+
+async def test_STEP_24_a_click_on_one_of_several_links_is_settled_by_itself(still_ferd: Running) -> None:
+    """STEP_24: kept at once, counted a moment later; a known scanner's never."""
+    row = await sent(still_ferd)
+
+    def linked(session: Session) -> None:
+        session.get_one(MessageRow, row.id).html = f'<a href="{TARGET}">x</a> <a href="https://shop.example/">y</a>'
+
+    await still_ferd.world.db.write(linked)
+    link = f"/t/{still_ferd.tokens.click(row.id, 'offer', TARGET)}"
+    await still_ferd.public.get(link, headers={"User-Agent": "Barracuda Sentinel (EE)"})
+    await still_ferd.public.get(link)
+
+    async def machines() -> list[bool]:
+        query = select(EventRow).where(EventRow.person == row.person).order_by(EventRow.number)  # type: ignore[arg-type]
+        return [each.machine for each in await still_ferd.world.db.read(lambda session: session.scalars(query).all())]
+
+    assert (await machines())[0]
+    assert await eventually(machines, lambda kept: kept == [True, False]) == [True, False]
+    (message,) = await still_ferd.world.messages(row.participant)
+    assert message.clicked == ["offer"]

@@ -32,6 +32,9 @@ class GivenRecords:
     ) -> Sequence[Happening]:
         return ()
 
+    def settling(self, types: Collection[str], until: datetime) -> datetime | None:
+        return None
+
     def last_sent(self, link: str | None, content: str | None = None) -> datetime | None:
         return None
 

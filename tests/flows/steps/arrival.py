@@ -48,6 +48,9 @@ class GivenRecords:
         found = [each for each in self.happened if each.type in types and (since is None or each.at >= since)]
         return sorted(found, key=lambda each: each.at)
 
+    def settling(self, types: Collection[str], until: datetime) -> datetime | None:
+        return None
+
     def last_sent(self, link: str | None, content: str | None = None) -> datetime | None:
         return self.sent.get(link)
 
