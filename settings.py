@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -97,6 +97,12 @@ SmtpUrl = Annotated[
 PublicUrl = Annotated[str, _matching(r"https?://[^/]", "write https://host, as people reach it from outside")]
 
 
+def _needed_outside(value: Any, info: ValidationInfo) -> Any:
+    if value is None and info.data.get("crm", "embedded") != "embedded":
+        raise ValueError(f"FERD_CRM={info.data['crm']} needs it")
+    return value
+
+
 class Settings(BaseSettings):
     """Every setting, complete: what nobody set has its default, and missing keys are made and kept in `home`."""
 
@@ -134,6 +140,19 @@ class Settings(BaseSettings):
         default_factory=lambda known: f"http://{_reachable(known['host'])}:{known['port']}",
         title="Public address",
         description="Links in mails begin with it.",
+    )
+    crm: Literal["embedded", "webhook", "superoffice"] = Field(
+        "embedded", title="CRM", description="Who does what flows ask of the CRM: ferd itself, or another program."
+    )
+    crm_url: Annotated[str | None, AfterValidator(_needed_outside)] = Field(
+        None,
+        title="CRM address",
+        description="Of another CRM: what is called with each effect, or SuperOffice's /api.",
+    )
+    crm_secret: Annotated[SecretStr | None, AfterValidator(_needed_outside)] = Field(
+        None,
+        title="CRM secret",
+        description="Of another CRM: whsec_… that signs each call, or the refresh token of SuperOffice.",
     )
     scripts: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
         default_factory=lambda known: known["home"] / "scripts",

@@ -25,8 +25,10 @@ from temporalio.worker import Worker, WorkerConfig
 
 import telemetry
 from activities.core import Core, now
+from activities.crm import webhook
 from activities.crm.notices import Notices
 from activities.crm.suppression import Suppression
+from activities.elsewhere import NOTHING_ELSEWHERE, Elsewhere
 from activities.files import StoredFiles
 from activities.mail.smtp import SmtpMail
 from activities.mail.tokens import Tokens
@@ -100,7 +102,11 @@ class _Room:
         self._queue = queue
         self._db = Database(settings.database_url.get_secret_value())
         suppression = Suppression(settings.signing_keys, keep=settings.keep_blocked)
-        self.core = Core.build(self._db, client, task_queue=queue, suppression=suppression)
+        self.web = Web(private=settings.private_webhooks)
+        elsewhere, crm = _crm(settings, self._db, self.web)
+        self.core = Core.build(
+            self._db, client, task_queue=queue, suppression=suppression, elsewhere=elsewhere
+        )
         self.retention = Retention(self._db, settings.retention_full, settings.retention_thin, now)
         self.mail = SmtpMail(
             settings.smtp_url.get_secret_value(),
@@ -118,13 +124,13 @@ class _Room:
             connections=AT_ONCE,
         )
         self.scripts = ScriptRunner(self._db, settings.scripts, now)
-        self.web = Web(private=settings.private_webhooks)
         self.deliveries = Deliveries(self._db, self.web, now)
         self.notices = Notices(self._db, self.mail, now)
         self.ports: Mapping[type, Port[Any]] = {
             Email: self.mail,
             Sms: self.sms,
             CallWebhook: WebhookCalls(self._db, self.web, now),
+            **dict.fromkeys(elsewhere.requests, crm),
         }
 
     @asynccontextmanager
@@ -154,6 +160,13 @@ class _Room:
             await self.web.close()
             await self.sms.close()
             self._db.close()
+
+
+def _crm(settings: Settings, db: Database, web: Web) -> tuple[Elsewhere, Port[Any]]:
+    """What leaves our store for the CRM that was chosen, and the port that takes it there."""
+    url, secret = settings.crm_url or "", settings.crm_secret.get_secret_value() if settings.crm_secret else ""
+    elsewhere = {"embedded": NOTHING_ELSEWHERE, "webhook": webhook.ELSEWHERE}[settings.crm]
+    return elsewhere, webhook.WebhookCrm(db, web, webhook.CrmAddress(url, secret), now)
 
 
 def _with_pydantic(converter: DataConverter | None) -> DataConverter:

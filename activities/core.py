@@ -15,6 +15,7 @@ from activities.crm.embedded import EmbeddedCrm
 from activities.crm.suppression import Suppression
 from activities.definitions import Definitions
 from activities.dispatcher import Dispatcher
+from activities.elsewhere import NOTHING_ELSEWHERE, Elsewhere
 from activities.enrolment import Enrolment
 from activities.erasing import Erasing
 from activities.events import Events
@@ -71,6 +72,7 @@ class Core:
         task_queue: str = TASK_QUEUE,
         clock: Callable[[], datetime] = now,
         suppression: Suppression | None = None,
+        elsewhere: Elsewhere = NOTHING_ELSEWHERE,
     ) -> "Core":
         """Put it together."""
         dispatcher = Dispatcher(db, client, task_queue)
@@ -91,7 +93,7 @@ class Core:
         jobs = EnrolmentJobs(definitions, crm, enrolment)
         rules = Rules(definitions, crm, HandOvers(enrolment, crm).hand_over)
         in_store: dict[type, StorePort] = {**dict.fromkeys(crm.performs, crm), StartScript: ScriptStarts()}
-        steps = Steps(rules, in_store)
+        steps = Steps(rules, in_store, elsewhere)
         attention = Attention(Participants(rules), Repeats(steps))
         tracking = Tracking(events, crm, definitions)
         erasing = Erasing(rules)

@@ -147,7 +147,7 @@ class Participants:
             changes["passed", step] = changes.get(("passed", step), 0) - 1
         changes |= experiments.uncounted(row)
         count(session, row.flow, row.generation, row.number or 0, changes)
-        for table in (JournalRow, EffectRow, EventUse, MessageRow, AddressClaim, ScriptRun):
+        for table in (JournalRow, EffectRow, EventUse, MessageRow, AddressClaim, ScriptRun, ScriptRun):
             session.execute(delete(table).where(col(table.participant) == row.id))
         if row.status is Status.ACTIVE:
             ask(session, WakeJourney(row.flow, row.id))

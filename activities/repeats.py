@@ -14,7 +14,7 @@ from activities import eligibility, ledger
 from activities.dispatcher import StartRepeat, ask
 from activities.participants import OperationRefused, possible, status_of
 from activities.standing import Standing
-from activities.steps import Begun, Steps, repeats
+from activities.steps import Begun, Steps
 from flows.outcome import Status
 from flows.planning import Line
 from flows.ports import Done, Email, NotDone, Silence, Sms
@@ -41,7 +41,8 @@ class Repeats:
         here = Standing.lock(session, before.participant, now, self._rules)
         before = session.get_one(EffectRow, effect, with_for_update=True)
         step, why = self._may(here, before)
-        if step is not None and repeats(step) and before.step == here.row.step and before.step not in here.row.passed:
+        stands = before.step == here.row.step and before.step not in here.row.passed
+        if step is not None and stands and self._steps.repeats(step):
             why = "its journey is trying it again"
         if why or step is None:
             raise OperationRefused(
@@ -49,7 +50,7 @@ class Repeats:
                 possible(here.row, here.flow),
             )  # fmt: skip
         again = before
-        if repeats(step):
+        if self._steps.repeats(step):
             again.status, again.settled_at = EffectStatus.PLANNED, None
         else:
             before.status = EffectStatus.REPEATED
@@ -78,7 +79,7 @@ class Repeats:
         if step is None or why:
             self._not_done(here, row, why)
             return None
-        if row.tries and not mine and row.status is EffectStatus.PLANNED and not repeats(step):
+        if row.tries and not mine and row.status is EffectStatus.PLANNED and not self._steps.repeats(step):
             self._unknown(here, row, "no answer: the worker was lost while it acted")
             return None
         sent = _message_of(session, effect)
@@ -116,7 +117,7 @@ class Repeats:
             self._done(here, row, outcome, begun.text)
             return True
         retryable = isinstance(step, Action) and (
-            repeats(step) if isinstance(outcome, Silence) else outcome.retryable
+            self._steps.repeats(step) if isinstance(outcome, Silence) else outcome.retryable
         )
         if retryable and not last_try:
             ledger.settle(row, EffectStatus.FAILED, now, error=outcome.text)

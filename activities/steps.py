@@ -3,7 +3,8 @@
 `enter` and `settle` each are one transaction. Between them, and only there, the world is touched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 from sqlmodel import Session
 
 from activities import eligibility, ledger
+from activities.elsewhere import NOTHING_ELSEWHERE, Elsewhere
 from activities.mail.compose import mail_id
 from activities.sparing import spared_from
 from activities.standing import Rules, Standing
@@ -59,9 +61,13 @@ class Begun:
 class Steps:
     """Enters and settles steps that act."""
 
-    def __init__(self, rules: Rules, store_ports: dict[type, StorePort]) -> None:
+    def __init__(
+        self, rules: Rules, store_ports: Mapping[type, StorePort], elsewhere: Elsewhere = NOTHING_ELSEWHERE
+    ) -> None:
         self.rules = rules
-        self.store_ports = store_ports
+        self.store_ports = {kind: port for kind, port in store_ports.items() if kind not in elsewhere.requests}
+        self._copies = {kind: port for kind, port in store_ports.items() if kind in elsewhere.copied}
+        self._unkeyed = elsewhere.unkeyed
 
     def enter(
         self,
@@ -204,7 +210,7 @@ class Steps:
             kind=step.kind,
             channel=step.channel,
             now=here.now,
-            repeat=repeats(step),
+            repeat=self.repeats(step),
             mine=mine,
         )
         if beginning != "begun":
@@ -250,6 +256,7 @@ class Steps:
         if isinstance(outcome, Done):
             if message is not None:
                 message.state, message.headers = EffectStatus.DONE, dict(outcome.data)
+            self._copy(here, begun.request)
             return self._done(here, step, effect, outcome, begun.text)
         status = EffectStatus.UNKNOWN if isinstance(outcome, Silence) else EffectStatus.FAILED
         ledger.settle(effect, status, now, error=outcome.text)
@@ -258,12 +265,25 @@ class Steps:
         if not self._stands_at(here, begun.step) or not isinstance(step, Action):
             return here.stop() or here.plan
         if isinstance(outcome, Silence):
-            if repeats(step):
+            if self.repeats(step):
                 return self._later(here, step, effect) if last_try else None
             self._unknown(here, step)
             here.on_from(step)
             return here.plan
         return self._not_done(here, step, effect, outcome, last_try=last_try)
+
+    def repeats(self, step: Action) -> bool:
+        """Whether an effect that may have happened is done again (SAFE_2): messages are not, what has a key is."""
+        if step.on_unknown is not None:
+            return step.on_unknown == "repeat"
+        return not isinstance(step, Message | Notification) and step.kind not in self._unkeyed
+
+    def _copy(self, here: Standing, request: Request) -> None:
+        """What another CRM has done is so in our copy too, at once: later steps decide from it."""
+        port = self._copies.get(type(request))
+        if port is not None:
+            with suppress(NotDone):  # our copy may lag behind; what that CRM tells later mends it
+                port.perform(here.session, request, at=here.now, cause=here.row.cause)
 
     def _stands_at(self, here: Standing, step: str) -> bool:
         """Whether the journey still stands at the step; else it has left or gone on meanwhile."""
@@ -331,7 +351,7 @@ class Steps:
         if stopped is not None or not isinstance(step, Action) or here.row.position != position:
             return stopped or here.plan
         effect, _ = ledger.look_up(session, ledger.key_of(here.row.id, step.id))
-        if effect is not None and effect.status is EffectStatus.PLANNED and not repeats(step):
+        if effect is not None and effect.status is EffectStatus.PLANNED and not self.repeats(step):
             ledger.settle(effect, EffectStatus.UNKNOWN, now, error="no answer")
             self._unknown(here, step)
             here.on_from(step)
@@ -358,11 +378,3 @@ class Steps:
         row.sender, row.subject, row.html = sent.sender.address, sent.subject, sent.html
         row.content, row.mail_id = getattr(step, "content", None) or "", mail_id(effect)
         row.links = sorted(link for url, link in sent.links.items() if url in sent.html or url in sent.text)
-
-
-def repeats(step: Action) -> bool:
-    """Whether an effect that may have happened is done again (SAFE_2): messages are not, what has a key is."""
-    if step.on_unknown is not None:
-        return step.on_unknown == "repeat"
-    return not isinstance(step, Message | Notification)
-

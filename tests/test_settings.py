@@ -110,3 +110,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("FERD_HOME", str(tmp_path / "file"))
     with pytest.raises(SettingsError, match=r"FERD_HOME: the data folder cannot be used: .*Name a folder"):
         load_settings()
+
+
+def test_another_crm_needs_an_address_and_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FERD_CRM", "webhook")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert "FERD_CRM_URL" in str(refused.value)
+    assert "FERD_CRM_SECRET" in str(refused.value)
+    assert "FERD_CRM=webhook needs it" in str(refused.value)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Protocol
 
 from activities.web import Answer, Web, judge
 from activities.webhooks import signing
@@ -35,10 +36,11 @@ class WebhookCalls:
             "person": request.person,
             "values": dict(request.values),
         }
+        source = f"/flows/{request.flow}"
         answer = await post(
             self._web,
             endpoint,
-            cloud_event("ferd.webhook_called", signing.message_id(key), request.flow, request.person, request.at, data),
+            cloud_event("ferd.webhook_called", signing.message_id(key), source, request.person, data, request.at),
             {"Idempotency-Key": key},
             self._clock(),
         )
@@ -46,35 +48,46 @@ class WebhookCalls:
         return Done(text=f"HTTP {answer.status}", kept=_kept(answer, request.keep))
 
 
+class Receiver(Protocol):
+    """Who is called: an endpoint, or whatever else has an address and a secret."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def secret(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
 def cloud_event(
-    type: str, id: str, flow: str, person: str, at: datetime, data: Mapping[str, object]
+    type: str, id: str, source: str, person: str, data: Mapping[str, object], at: datetime | None = None
 ) -> Mapping[str, object]:
-    """A CloudEvent 1.0 that tells of a flow, and of a person if one is named."""
+    """A CloudEvent 1.0; about a person, and with a time, if they are named."""
     return {
         "specversion": "1.0",
         "id": id,
         "type": type,
-        "source": f"/flows/{flow}",
+        "source": source,
         **({"subject": f"person:{person}"} if person else {}),
-        "time": at.isoformat(),
+        **({"time": at.isoformat()} if at is not None else {}),
         "datacontenttype": "application/json",
         "data": data,
     }
 
 
 async def post(
-    web: Web, endpoint: EndpointRow, event: Mapping[str, object], headers: Mapping[str, str], at: datetime
+    web: Web, to: Receiver, event: Mapping[str, object], headers: Mapping[str, str], at: datetime
 ) -> Answer:
-    """Send an event to an endpoint, signed. Raises NotDone and Silence; the answer may have any status."""
+    """Send an event, signed. Raises NotDone and Silence; the answer may have any status."""
     body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
     return await web.call(
         "POST",
-        endpoint.url,
+        to.url,
         {
-            **endpoint.headers,
+            **to.headers,
             "Content-Type": "application/cloudevents+json",
             **headers,
-            **signing.headers(endpoint.secret, str(event["id"]), at, body),
+            **signing.headers(to.secret, str(event["id"]), at, body),
         },
         body,
     )

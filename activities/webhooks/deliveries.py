@@ -67,7 +67,7 @@ class Deliveries:
 
     async def _tell(self, endpoint: EndpointRow, delivery: Delivery) -> None:
         event = cloud_event(
-            delivery.type, delivery.id, delivery.flow, delivery.person, delivery.at, delivery.data
+            delivery.type, delivery.id, f"/flows/{delivery.flow}", delivery.person, delivery.data, delivery.at
         )
         why = ""
         try:

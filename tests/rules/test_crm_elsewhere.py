@@ -1,0 +1,212 @@
+"""Another program as the CRM: SAFE_1 and SAFE_2 for effects that leave our store, and a copy that follows them."""
+
+import asyncio
+import importlib.util
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlmodel import Session, select
+from temporalio.testing import WorkflowEnvironment
+
+from activities import ledger
+from activities.crm.webhook import CrmAddress, CrmRequest, WebhookCrm
+from activities.web import Web
+from activities.webhooks import signing
+from flows.making import CreateRequest, CreateSale, Distribute, Origin
+from flows.outcome import Reason, Status
+from flows.ports import ChangePerson, Done, FieldChange, NotDone, Silence
+from store.database import Database
+from store.journeys import EffectRow, EffectStatus, ParticipantRow
+from tests.rules.given import ended, is_member, left, person_row, when
+from tests.support.backend import Backend, Call, Fault, Reply, backend
+from tests.support.world import World, mail, now
+from tests.support.world import world as make_world
+
+SECRET = signing.new_secret()
+
+
+@pytest.fixture
+async def crm() -> AsyncIterator[Backend]:
+    """The program behind FERD_CRM_URL."""
+    async with backend() as program:
+        yield program
+
+
+@pytest.fixture
+async def world(
+    temporal_env: WorkflowEnvironment, database_url: str, tmp_path: Path, crm: Backend
+) -> AsyncIterator[World]:
+    """A world whose CRM is that program."""
+    settings: dict[str, Any] = {"crm": "webhook", "crm_url": crm.url, "crm_secret": SecretStr(SECRET)}
+    async with make_world(temporal_env, database_url, tmp_path, **settings) as small:
+        yield small
+
+
+async def test_STEP_3_and_4_leave_our_store_and_the_copy_follows(world: World, crm: Backend) -> None:
+    await world.selection("customers")
+    update = {"id": "u", "kind": "update_person", "set": {"person.category": "customer"}}
+    add = {"id": "a", "kind": "add_to", "selection": "customers"}
+    customer = {"name": "Customer", "when": when("person.category", "customer"), "steps": [mail("yes")]}
+    flow = await world.flow("outside", update, add, {"id": "s", "kind": "split", "branches": [customer]})
+    person = await world.person(external_id="42")
+    participant = await world.enrol(flow, person)
+    assert await left(world, participant) is Reason.COMPLETED
+    first, second = crm.calls
+    assert (first.data["type"], second.data["type"]) == ("ferd.crm.change_person", "ferd.crm.change_membership")
+    assert first.headers["idempotency-key"] == f"{participant}/u/1"
+    assert first.data["data"] == {
+        "effect": f"{participant}/u/1",
+        "external_id": "42",
+        "request": {
+            "person": person, "changes": [{"field": "person.category", "change": "set", "value": "customer"}]
+        },
+    }  # fmt: skip
+    assert (await person_row(world, person)).category == "customer"
+    assert await is_member(world, person, "customers")
+    assert world.inbox.subjects == ["yes"]
+
+
+async def test_SAFE_1_a_lost_answer_is_repeated_with_the_key_and_a_refusal_changes_no_copy(
+    world: World, crm: Backend
+) -> None:
+    crm.script.extend(["drop", Reply(503), Reply(200)])
+    flow = await world.flow("lost", {"id": "u", "kind": "update_person", "set": {"person.category": "customer"}})
+    participant = await world.enrol(flow, person := await world.person())
+    assert await ended(world, flow, participant) is Reason.COMPLETED
+    assert len({call.headers["idempotency-key"] for call in crm.calls}) == 1
+    assert len({call.body for call in crm.calls}) == 1
+    assert (await person_row(world, person)).category == "customer"
+    crm.reply = lambda call: Reply(422)
+    held = await world.enrol(flow, other := await world.person())
+    assert (await world.until(held, holding=True)).held == ["failing"]
+    assert (await person_row(world, other)).category is None
+
+
+def participant_row(number: int) -> ParticipantRow:
+    """Somebody, for the ledger."""
+    return ParticipantRow(
+        id=f"par_{number}", flow="f", person=f"per_{number}", generation=1, version=1, since=now(), enrolled_at=now(),
+        status=Status.ACTIVE, plan={},
+    )  # fmt: skip
+
+
+async def one_effect(db: Database, port: WebhookCrm, number: int, *, repeat: bool) -> None:
+    """What the gate and an activity do with one effect, however often its answer is lost."""
+    row = participant_row(number)
+    key = ledger.key_of(row.id, "u")
+    request = ChangePerson(row.person, (FieldChange("person.custom.score", "increase", 1),))
+
+    def begin(session: Session) -> str:
+        effect, _ = ledger.look_up(session, key)
+        beginning, effect = ledger.begin(
+            row, effect, step="u", kind="update_person", channel="crm", now=now(), repeat=repeat, mine=False
+        )
+        session.add(effect)
+        return beginning
+
+    def settle(session: Session, status: EffectStatus) -> None:
+        ledger.settle(session.get_one(EffectRow, key), status, now())
+
+    while await db.write(begin) == "begun":
+        try:
+            await port.send(request, key)
+            outcome: EffectStatus = EffectStatus.DONE
+        except NotDone:
+            outcome = EffectStatus.FAILED
+        except Silence:
+            outcome = EffectStatus.UNKNOWN
+        await db.write(lambda session, outcome=outcome: settle(session, outcome))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+async def test_SAFE_2_a_thousand_effects_of_which_a_fifth_is_accepted_and_not_heard_of(
+    sqlite_databases: Any, keyed: bool
+) -> None:
+    """No effect twice where the other side takes a key; every doubtful one listed where it does not."""
+    done: Counter[str] = Counter()
+    answered: dict[str, bool] = {}
+    calls = 0
+
+    def reply(call: Call) -> Reply | Fault:
+        nonlocal calls
+        calls += 1
+        key = call.headers["idempotency-key"]
+        if calls % 10 == 7:
+            return Reply(503)  # before anything was done
+        if not (keyed and key in answered):
+            done[key] += 1
+        answered.setdefault(key, False)
+        if calls % 5 == 0:
+            return "drop"  # done, and nobody hears
+        answered[key] = True
+        return Reply(200)
+
+    url = sqlite_databases.create()
+    db, web = Database(url), Web(private=True)
+    try:
+        async with backend() as program:
+            program.reply = reply
+            port = WebhookCrm(db, web, CrmAddress(program.url, SECRET), now)
+            places = asyncio.Semaphore(20)
+
+            async def one(number: int) -> None:
+                async with places:
+                    await one_effect(db, port, number, repeat=keyed)
+
+            await asyncio.gather(*(one(number) for number in range(1_000)))
+        rows = await db.read(lambda session: session.scalars(select(EffectRow)).all())
+    finally:
+        await web.close()
+        db.close()
+        sqlite_databases.drop(url)
+    assert len(done) == len(rows) == 1_000
+    assert set(done.values()) == {1}
+    doubtful = {row.key for row in rows if row.status is EffectStatus.UNKNOWN}
+    assert {row.status for row in rows} - {EffectStatus.UNKNOWN} == {EffectStatus.DONE}
+    assert doubtful == (set() if keyed else {key for key, heard in answered.items() if not heard})
+    assert keyed or len(doubtful) > 100
+
+
+async def test_the_example_backend_does_each_effect_once(sqlite_databases: Any) -> None:
+    """What examples/ shows works with what is sent, of every kind."""
+    path = Path(__file__).parents[2] / "examples" / "crm_backend.py"
+    spec = importlib.util.spec_from_file_location("crm_backend", path)
+    assert spec is not None
+    assert spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    example.Backend.log_message = lambda *given: None
+    server = ThreadingHTTPServer(("127.0.0.1", 0), example.Backend)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = sqlite_databases.create()
+    db, web = Database(url), Web(private=True)
+    origin = Origin("p", "par_1", "f", "s")
+    requests: list[CrmRequest] = [
+        ChangePerson("p", (FieldChange("person.category", "set", "customer"),)),
+        CreateRequest(origin, "Call", None, None, None, None, ("liv",), "Hello"),
+        CreateSale(origin, "Beans", None, None, ("liv",), None, "Europe/Oslo", "NO"),
+        Distribute(origin, "our_contact", ("liv", "ola"), None, None),
+    ]
+    try:
+        port = WebhookCrm(db, web, CrmAddress(f"http://127.0.0.1:{server.server_port}/", example.SECRET), now)
+        for number, request in enumerate(requests, 1):
+            for _ in range(2):
+                assert await port.send(request, f"par_1/{number}/1") == Done(provider_id=str(number))
+        assert [type for type, _ in example.effects] == [
+            "ferd.crm.change_person", "ferd.crm.create_request", "ferd.crm.create_sale", "ferd.crm.distribute",
+        ]  # fmt: skip
+        stranger = WebhookCrm(db, web, CrmAddress(f"http://127.0.0.1:{server.server_port}/", SECRET), now)
+        with pytest.raises(NotDone, match="401"):
+            await stranger.send(requests[0], "par_2/1/1")
+    finally:
+        await web.close()
+        db.close()
+        sqlite_databases.drop(url)
+        await asyncio.to_thread(server.shutdown)
+        server.server_close()
