@@ -11,6 +11,7 @@ from sqlmodel import Session
 from starlette.datastructures import UploadFile
 
 from activities.crm.bulk import Saved
+from activities.crm.custom import declared
 from activities.crm.importing import COLUMNS, ImportResult, PeopleCsv, Row
 from api.errors import UnsupportedMediaType
 from api.resource import problems
@@ -57,7 +58,8 @@ def add_import(router: APIRouter) -> None:
 
 
 async def _import(services: Services, file: BinaryIO, fire_triggers: bool) -> ImportResult:
-    reader = await asyncio.to_thread(PeopleCsv, file)
+    custom = await services.db.read(lambda session: declared(session, "person"))
+    reader = await asyncio.to_thread(PeopleCsv, file, custom)
     chunks = reader.chunks()
     while (rows := await asyncio.to_thread(next, chunks, None)) is not None:
         saved = await services.dispatcher.write(partial(_save, services, rows, fire_triggers))

@@ -1,9 +1,10 @@
-"""The kinds of follow-ups, requests and sales, and the categories of requests."""
+"""The kinds of follow-ups, requests and sales, the categories of requests, and custom fields."""
 
 from typing import Literal
 
+from activities.crm.custom import CustomFieldIn, Of
 from activities.crm.kinds import CategoryIn, FollowUpField, FollowUpTypeIn, RequestTypeIn, SaleTypeIn, Stage, Status
-from activities.crm.nouns import CATEGORIES, FOLLOW_UP_TYPES, REQUEST_TYPES, SALE_TYPES
+from activities.crm.nouns import CATEGORIES, CUSTOM_FIELDS, FOLLOW_UP_TYPES, REQUEST_TYPES, SALE_TYPES
 from api.resource import Kept, resource
 
 
@@ -44,6 +45,16 @@ class SaleTypePublic(Kept):
     guide: list[str]
 
 
+class CustomFieldPublic(Kept):
+    """A custom field."""
+
+    of: Of
+    key: str
+    name: str
+    type: Literal["text", "number", "date", "datetime", "flag", "list", "any"]
+    choices: list[str]
+
+
 routers = (
     resource(
         "/follow-up-types",
@@ -63,4 +74,7 @@ routers = (
     ),
     resource("/categories", "category", "categories", lambda _: CATEGORIES, CategoryIn, CategoryPublic),
     resource("/sale-types", "sale type", "sale types", lambda _: SALE_TYPES, SaleTypeIn, SaleTypePublic),
+    resource(
+        "/custom-fields", "custom field", "custom fields", lambda _: CUSTOM_FIELDS, CustomFieldIn, CustomFieldPublic
+    ),
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Literal, Protocol
 
+from flows.fields import Field
 from flows.problems import Problem
 
 Kind = Literal[
@@ -54,6 +55,9 @@ class Catalog(Protocol):
         Without a name: what is usual where no type is given.
         """
 
+    def custom_fields(self) -> Mapping[str, Field]:
+        """The custom fields that were declared, by their paths: `person.custom.score`."""
+
 
 @dataclass(frozen=True, slots=True)
 class GivenContent:
@@ -66,12 +70,14 @@ class GivenContent:
 
 @dataclass(frozen=True, slots=True)
 class GivenCatalog:
-    """A catalog of what it is given: ids by kind, contents, and the sizes of files in bytes, and what types permit."""
+    """A catalog of what it is given: ids by kind, contents, and the sizes of files in bytes, what types
+    permit, and custom fields."""
 
     ids: Mapping[Kind, list[str]] = field(default_factory=dict)
     contents: Mapping[str, GivenContent] = field(default_factory=dict)
     files: Mapping[str, int] = field(default_factory=dict)
     permitted: Mapping[tuple[Kind, str | None, str], list[str]] = field(default_factory=dict)
+    custom: Mapping[str, Field] = field(default_factory=dict)
 
     def exists(self, kind: Kind, name: str) -> bool:
         """Whether the id was given."""
@@ -102,6 +108,10 @@ class GivenCatalog:
     def choices(self, kind: Kind, name: str | None, of: str) -> list[str] | None:
         """As given; what was not given is not known."""
         return self.permitted.get((kind, name, of))
+
+    def custom_fields(self) -> Mapping[str, Field]:
+        """As given."""
+        return self.custom
 
 
 def suggestion(name: str, known: list[str]) -> str:

@@ -23,15 +23,16 @@ MOST_TRIGGERS = 250
 
 def problems(flow: Flow, catalog: Catalog, source: Source | None = None) -> list[Problem]:
     """Every problem and warning of a flow, in the order of its file; with `source` each has its line and column."""
-    found = [
-        *_settings(flow),
-        *_email(flow, catalog),
-        *_sms(flow),
-        *_enrolment(flow, catalog),
-        *_success(flow, catalog),
-        *_steps(flow, catalog),
-        *pending(flow),
-    ]
+    with fields.declared(catalog.custom_fields()):
+        found = [
+            *_settings(flow),
+            *_email(flow, catalog),
+            *_sms(flow),
+            *_enrolment(flow, catalog),
+            *_success(flow, catalog),
+            *_steps(flow, catalog),
+            *pending(flow),
+        ]
     if source is None:
         return found
     return sorted((source.placed(problem) for problem in found), key=lambda problem: (problem.line, problem.column))

@@ -1,15 +1,18 @@
 """The fields that conditions, merge tags and update_person speak of (CONTRACT.md).
 
 A field is named by a dotted path, `person.first_name`. Some places are open: `person.custom.…` and `company.custom.…`
-hold what a team has added, `participant.…` what call_webhook kept (STEP_22), `form.…` and `event.…` whatever came with
-an event. What is there is of type `any`.
+hold what a team has added (of any name, until it declares some: `declared`), `participant.…` what call_webhook kept
+(STEP_22), `form.…` and `event.…` whatever came with an event. What is there is of type `any`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from difflib import get_close_matches
 from enum import StrEnum
+from types import MappingProxyType
 
 from flows.ports import Change
 
@@ -100,11 +103,25 @@ _CHANGEABLE_ROOTS = ("person.", "company.")
 _OPEN_FIELD = Field(FieldType.ANY)
 
 
+_DECLARED: ContextVar[Mapping[str, Field]] = ContextVar("declared", default=MappingProxyType({}))
+
+
+@contextmanager
+def declared(custom: Mapping[str, Field]) -> Iterator[None]:
+    """Within it, these are the custom fields: where a place has some declared, it holds fields of no other name."""
+    token = _DECLARED.set(custom)
+    try:
+        yield
+    finally:
+        _DECLARED.reset(token)
+
+
 def field(path: str) -> Field | None:
     """The field with this path, or None: there is no such field."""
-    if known := FIELDS.get(path):
+    if known := FIELDS.get(path) or _DECLARED.get().get(path):
         return known
-    for place in OPEN:
+    closed = {custom.rpartition(".")[0] for custom in _DECLARED.get()}
+    for place in (place for place in OPEN if place not in closed):
         if path.startswith(place + ".") and all(path.split(".")):
             return _OPEN_FIELD
     return None
@@ -136,8 +153,11 @@ def copies_to(source: FieldType, target: FieldType) -> bool:
 def accepts(path: str, value: object) -> bool:
     """Whether the field can hold this value, written as in a flow file; for a list: have it as an entry."""
     known = field(path)
-    if known is None:
-        return False
+    return known is not None and fits(known, value)
+
+
+def fits(known: Field, value: object) -> bool:
+    """Whether a field can hold this value; a list: have it as an entry."""
     if known.choices:
         return value in known.choices
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -169,7 +189,8 @@ def nearest(path: str) -> str | None:
     for place in OPEN:
         if rest := parts[len(place.split(".")) :]:
             opened.append(".".join([place, *rest]))
-    found = get_close_matches(path[:200], [*FIELDS, *(each for each in opened if all(each.split(".")))], n=1)
+    known = [*FIELDS, *_DECLARED.get(), *(each for each in opened if all(each.split(".")) and field(each))]
+    found = get_close_matches(path[:200], known, n=1)
     return found[0] if found else None
 
 

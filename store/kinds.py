@@ -1,9 +1,9 @@
-"""What decides how things are done: groups of associates, and the kinds of follow-ups, requests and sales."""
+"""What decides how things are done: groups of associates, the kinds of follow-ups, requests, sales, and fields."""
 
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import String
+from sqlalchemy import String, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from store.columns import Json, Moment
@@ -76,5 +76,21 @@ class SaleType(SQLModel, table=True):
     default_stage: str | None = None
     duration: str
     guide: list[str] = Field(sa_type=Json, default_factory=list)
+    created_at: datetime = Field(sa_type=Moment)
+    updated_at: datetime = Field(sa_type=Moment)
+
+
+class CustomField(SQLModel, table=True):
+    """A field that a team has added to people or companies: its key under `custom`, and what it holds (STEP_3)."""
+
+    __tablename__ = "custom_field"
+    __table_args__ = (UniqueConstraint("of", "key", name="custom_field_once"),)
+
+    id: str = Field(primary_key=True)
+    of: Literal["person", "company"] = Field(sa_type=String)
+    key: str
+    name: str
+    type: Literal["text", "number", "date", "datetime", "flag", "list", "any"] = Field(sa_type=String)
+    choices: list[str] = Field(sa_type=Json, default_factory=list)
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from sqlalchemy import select
 from sqlmodel import Session, SQLModel, col
 
+from activities.crm.custom import declared
 from activities.crm.kinds import permits
 from flows.catalog import Kind
+from flows.fields import Field
 from store.flows import FlowRow
 from store.kinds import AssociateGroup, Category, FollowUpType, RequestType, SaleType
 from store.library import ContentRow, FileRow, FormRow, LinkRow, SubscriptionType
@@ -74,3 +76,11 @@ class StoreCatalog:
         """What the type permits, by its settings."""
         row = self._session.get(_TABLES[kind], name) if name is not None else None
         return permits(kind, row.model_dump() if row is not None else None, of)
+
+    def custom_fields(self) -> Mapping[str, Field]:
+        """Those of people and of companies."""
+        return {
+            f"{of}.custom.{key}": field
+            for of in ("person", "company")
+            for key, field in declared(self._session, of).items()
+        }

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from activities.crm import custom
 from activities.crm.faults import Fault, Missing, Refused, faults
 from activities.crm.models import CompanyIn
 from activities.crm.occur import Occur
@@ -81,7 +82,7 @@ class Companies:
         besides: str = "",
     ) -> list[str]:
         """Give a locked row these columns and tell its people, `besides` one; answers the changed, `company.…`."""
-        _check(session, fields)
+        _check(session, fields, row.custom)
         changed = assign(row, fields)
         if changed:
             row.updated_at = at
@@ -106,7 +107,7 @@ class Companies:
 
     def _insert(self, session: Session, id: str, given: CompanyIn, at: datetime) -> Company:
         fields = columns(given)
-        _check(session, fields)
+        _check(session, fields, {})
         row = Company(id=id, **fields, created_at=at, updated_at=at)
         session.add(row)
         session.flush()
@@ -166,8 +167,12 @@ def merged(row: Company, changes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in columns(model).items() if name in names}
 
 
-def _check(session: Session, fields: Mapping[str, Any]) -> None:
+def _check(session: Session, fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Raise for changed custom fields that do not fit, and for an owner who does not exist."""
+    found = custom.faults(session, "company", fields.get("custom", {}), before)
     owner = fields.get("our_contact")
     if owner is not None and session.get(Associate, owner) is None:
         remedy = "Create the associate first, or leave it out."
-        raise Refused([Fault(f"There is no associate {owner}.", remedy, ("our_contact",))])
+        found.append(Fault(f"There is no associate {owner}.", remedy, ("our_contact",)))
+    if found:
+        raise Refused(found)

@@ -12,16 +12,17 @@ line breaks, which count as blanks. A line number is that of the line on which t
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
-from activities.crm import companies, people
+from activities.crm import companies, custom, people
 from activities.crm.faults import Fault, Refused, faults
 from activities.crm.models import CompanyIn, PersonIn
+from flows.fields import Field as CustomField
 
 CHUNK = 500
 """Rows in a transaction: in between others get their turn."""
@@ -76,10 +77,13 @@ class Row(NamedTuple):
 class PeopleCsv:
     """Reads a file once: `chunks` gives the good rows, `result` counts and explains the others.
 
+    `own` are the custom fields that people have, where some are declared.
+
     Raises Refused if the header is wrong: then no row is read.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, own: Mapping[str, CustomField] | None = None) -> None:
+        self._own = own or {}
         # Bytes that are no UTF-8 become half characters, which no field takes: the row is refused, not the file.
         self._text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
         first = self._text.readline()
@@ -144,7 +148,7 @@ class PeopleCsv:
         given = {name: " ".join(cell.split()) for name, cell in zip(self._header, cells, strict=True)}
         given = {name: cell for name, cell in given.items() if cell}
         found: list[Fault] = []
-        person, company = _person(given, found), _company(given, found)
+        person, company = _person(given, self._own, found), _company(given, found)
         key = given.get("external_id")
         if key is not None and not found and self._lines_of_keys.setdefault(key, line) != line:
             what = f"The external id is that of line {self._lines_of_keys[key]} too."
@@ -160,11 +164,14 @@ class PeopleCsv:
             self.result.refusals.append(Refusal(line=line, field=field, what=fault.what, remedy=fault.remedy))
 
 
-def _person(given: dict[str, str], found: list[Fault]) -> dict[str, Any]:
+def _person(given: dict[str, str], known: Mapping[str, CustomField], found: list[Fault]) -> dict[str, Any]:
     fields: dict[str, Any] = {name: given[name] for name in _PERSON if name in given}
     consent = {_CONSENT[name]: given[name].lower() for name in _CONSENT if name in given}
-    custom = {name.removeprefix(_CUSTOM): cell for name, cell in given.items() if name.startswith(_CUSTOM)}
-    fields |= {name: value for name, value in (("consent", consent), ("custom", custom)) if value}
+    cells = {name.removeprefix(_CUSTOM): cell for name, cell in given.items() if name.startswith(_CUSTOM)}
+    own = {key: custom.read(known, key, cell) for key, cell in cells.items()}
+    wrong = custom.checked("person", known, own)
+    found += [Fault(each.what, each.remedy, (f"{_CUSTOM}{each.where[-1]}",)) for each in wrong]
+    fields |= {name: value for name, value in (("consent", consent), ("custom", own)) if value}
     try:
         columns = people.columns(PersonIn.model_validate(fields))
     except ValidationError as error:

@@ -7,13 +7,14 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from activities.crm.associates import AssociateIn
+from activities.crm.custom import CustomFieldIn, once
 from activities.crm.faults import Conflict, Fault, Refused
 from activities.crm.kinds import CategoryIn, FollowUpTypeIn, GroupIn, RequestTypeIn, SaleTypeIn
 from activities.crm.library import ContentIn, FormIn, LinkIn
 from activities.crm.models import BlockedIn, NamedIn
 from activities.crm.records import Records
 from flows.steps.send_email import LARGEST_ATTACHMENTS
-from store.kinds import AssociateGroup, Category, FollowUpType, RequestType, SaleType
+from store.kinds import AssociateGroup, Category, CustomField, FollowUpType, RequestType, SaleType
 from store.library import ContentRow, FileRow, FormRow, LinkRow, SubscriptionType
 from store.people import Associate, BlockedAddress, Project, Selection
 
@@ -67,3 +68,4 @@ FOLLOW_UP_TYPES = Records("follow-up type", "fut", FollowUpType, FollowUpTypeIn)
 REQUEST_TYPES = Records("request type", "rqt", RequestType, RequestTypeIn)
 CATEGORIES = Records("category", "cat", Category, CategoryIn, check=_members)
 SALE_TYPES = Records("sale type", "slt", SaleType, SaleTypeIn)
+CUSTOM_FIELDS = Records("custom field", "fld", CustomField, CustomFieldIn, check=once)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from sqlalchemy import delete, select
 from sqlmodel import Session, SQLModel, col
 
+from activities.crm import custom
 from activities.crm.faults import Conflict, Fault, Missing, Moved, Refused, faults
 from activities.crm.models import Channel, PersonIn
 from activities.crm.occur import Occur
@@ -71,7 +72,8 @@ class People:
         also_changed: Sequence[str] = (),
     ) -> list[str]:
         """Give a locked row these columns and tell it, with what else has changed; answers the names of all of it."""
-        _check(session, row.id, {name: value for name, value in fields.items() if getattr(row, name) != value})
+        changes = {name: value for name, value in fields.items() if getattr(row, name) != value}
+        _check(session, row.id, changes, row.custom)
         changed = [*assign(row, fields), *also_changed]
         if changed:
             row.updated_at = at
@@ -129,7 +131,7 @@ class People:
 
     def _insert(self, session: Session, id: str, given: PersonIn, at: datetime) -> Person:
         fields = columns(given)
-        _check(session, id, fields)
+        _check(session, id, fields, {})
         row = Person(id=id, **fields, created_at=at, updated_at=at)
         session.add(row)
         session.flush()
@@ -208,8 +210,8 @@ def _flat(row: Person | None, fields: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _check(session: Session, id: str, fields: Mapping[str, Any]) -> None:
-    """Raise for an external id that somebody else has, and for references to nothing."""
+def _check(session: Session, id: str, fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Raise for an external id that somebody else has, references to nothing, and custom fields that do not fit."""
     external_id = fields.get("external_id")
     if external_id is not None:
         query = select(col(Person.id)).where(col(Person.external_id) == external_id, col(Person.id) != id)
@@ -229,5 +231,6 @@ def _check(session: Session, id: str, fields: Mapping[str, Any]) -> None:
         for index, each in enumerate(fields.get("subscriptions", ()))
         if session.get(SubscriptionType, each) is None
     ]
+    found += custom.faults(session, "person", fields.get("custom", {}), before)
     if found:
         raise Refused(found)

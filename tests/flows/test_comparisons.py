@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from flows import comparisons
 from flows.comparisons import FITTING, Comparison, Operator, satisfied
-from flows.fields import FieldType
+from flows.fields import Field, FieldType, declared
 
 OSLO = ZoneInfo("Europe/Oslo")
 FIELD_OF = {
     FieldType.TEXT: "person.country",
     FieldType.NUMBER: "company.employees",
+    FieldType.DATE: "person.custom.born",
     FieldType.DATETIME: "person.created_at",
     FieldType.FLAG: "person.former_employee",
     FieldType.LIST: "person.subscriptions",
@@ -25,6 +26,7 @@ FIELD_OF = {
 VALUE_OF: dict[FieldType, object] = {
     FieldType.TEXT: "NO",
     FieldType.NUMBER: 200,
+    FieldType.DATE: "2026-12-31",
     FieldType.DATETIME: "2026-12-31",
     FieldType.FLAG: True,
     FieldType.LIST: "news",
@@ -49,7 +51,9 @@ def compare(field: str, op: str, value: object, data: object) -> bool:
 def wrong(field: str, op: str, value: object) -> list[tuple[str, str]]:
     """Pointer and sentence of every problem."""
     comparison = Comparison.model_validate({"field": field, "op": op, "value": value})
-    return [(problem.pointer, problem.what) for problem in comparisons.problems(comparison)]
+    born = {FIELD_OF[FieldType.DATE]: Field(FieldType.DATE)}
+    with declared(born if field in born else {}):
+        return [(problem.pointer, problem.what) for problem in comparisons.problems(comparison)]
 
 
 @pytest.mark.parametrize("missing", [None, "", "  ", [], {}])
