@@ -183,6 +183,28 @@ def flows(json: Json = False) -> None:
 
 
 @app.command(rich_help_panel=WORK)
+def statistics(
+    flow: FlowId,
+    since: Annotated[str | None, typer.Option("--from", help="The first day, such as 2026-06-01.")] = None,
+    to: Annotated[str | None, typer.Option(help="The last day; default: today.")] = None,
+    by: Annotated[str, typer.Option(help="day, week or month.")] = "day",
+    json: Json = False,
+) -> None:
+    """Show a flow's numbers over time."""
+    from console.reports import statistics
+
+    statistics(settings(), flow, since=since, to=to, by=by, json=json)
+
+
+@app.command(rich_help_panel=SERVE)
+def recount(flow: FlowId, json: Json = False) -> None:
+    """Compare a flow's counters with its participants, and mend what differs. Also done once a day by itself."""
+    from console.reports import recount
+
+    recount(settings(), flow, json=json)
+
+
+@app.command(rich_help_panel=WORK)
 def participants(
     flow: FlowId,
     status: Annotated[str | None, typer.Option(help="Only those, such as active or dropped_out.")] = None,

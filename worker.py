@@ -139,16 +139,15 @@ class _Room:
         control = Worker(
             self._client, task_queue=control_queue(self._queue), activities=self.core.control_activities()
         )
-        beside = [
-            asyncio.create_task(work)
-            for work in (
-                self.core.sweep.run(),
-                self.retention.run(),
-                self.scripts.run(),
-                self.deliveries.run(),
-                self.notices.run(),
-            )
-        ]
+        loops = (
+            self.core.sweep,
+            self.core.recounts,
+            self.retention,
+            self.scripts,
+            self.deliveries,
+            self.notices,
+        )
+        beside = [asyncio.create_task(loop.run()) for loop in loops]
         try:
             async with control:
                 yield

@@ -25,6 +25,7 @@ from activities.jobs import EnrolmentJobs
 from activities.journey import JourneyActivities
 from activities.merging import Merging
 from activities.participants import Participants
+from activities.recount import Recounts
 from activities.repeating import RepeatActivities
 from activities.repeats import Repeats
 from activities.scripts.runs import ScriptStarts
@@ -62,6 +63,7 @@ class Core:
     chores: Chores
     background: Background
     sweep: Sweep
+    recounts: Recounts
 
     @classmethod
     def build(
@@ -115,6 +117,7 @@ class Core:
             chores=chores,
             background=Background(dispatcher, rules, jobs, clock),
             sweep=Sweep(client, dispatcher, rules, chores, tracking, clock),
+            recounts=Recounts(db, definitions, clock),
         )
 
     def activities(self, ports: Mapping[type, Port[Any]]) -> list[Callable[..., Any]]:

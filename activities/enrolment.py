@@ -6,7 +6,7 @@ One person or a page of a hundred thousand: the same code, with the same few sta
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import insert, select
 from sqlmodel import Session, SQLModel, col
@@ -109,7 +109,7 @@ class Enrolment:
         answers = iter(self._write(session, taken, flow, outline, now) if taken else ())
         refused = [(proposal, no) for proposal, no in zip(proposals, decided, strict=True) if no is not None]
         if refused:
-            self._keep_refusals(session, refused, flow, now, job)
+            self._keep_refusals(session, refused, flow, outline.flow.day(now), now, job)
         self._leave_others(session, taken, outline, now)
         return [no or next(answers) for no in decided]
 
@@ -270,7 +270,7 @@ class Enrolment:
             ("waiting", plan.step): len(rows) if status is Status.ACTIVE else 0,
         }
         changes |= {("arm", arm): number for arm, number in Counter(row["arm"] for row in rows if row["arm"]).items()}
-        count(session, flow.id, flow.generation, now.microsecond, changes)
+        count(session, flow.id, flow.generation, now.microsecond, outline.flow.day(now), changes)
         if status is Status.ACTIVE:
             for row in rows:
                 ask(session, StartJourney(flow.id, row["id"], row["person"], plan, flow.name))
@@ -295,12 +295,18 @@ class Enrolment:
             self._leave(session, participant, outline.flow.id, now)
 
     def _keep_refusals(
-        self, session: Session, refused: Sequence[tuple[Proposal, Refusal]], flow: FlowRow, now: datetime, job: str
+        self,
+        session: Session,
+        refused: Sequence[tuple[Proposal, Refusal]],
+        flow: FlowRow,
+        day: date,
+        now: datetime,
+        job: str,
     ) -> None:
         """Count them; keep those of a job, and loops, so that a person can see who was not taken and why."""
         reasons = Counter(no for _, no in refused if no is not Refusal.UNKNOWN_PERSON)
         changes: dict[tuple[Measure, str], int] = {("refused", no.value): number for no, number in reasons.items()}
-        count(session, flow.id, flow.generation, now.microsecond, changes)
+        count(session, flow.id, flow.generation, now.microsecond, day, changes)
         kept = [(proposal, no) for proposal, no in refused if job or no is Refusal.LOOP]
         if not kept:
             return

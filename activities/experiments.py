@@ -13,7 +13,7 @@ def convert(session: Session, row: ParticipantRow, at: datetime) -> None:
     """A participant met the success criterion; the first time counts, also after it has left."""
     if row.arm is not None and row.converted_at is None:
         row.converted_at = at
-        count(session, row.flow, row.generation, row.number or 0, {("arm", _success(row.arm)): 1})
+        count(session, row.flow, row.generation, row.number or 0, at.date(), {("arm", _success(row.arm)): 1})
 
 
 def uncounted(row: ParticipantRow) -> Changes:

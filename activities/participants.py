@@ -138,7 +138,7 @@ class Participants:
         """Remove it with all record of the participation: it then counts as never enrolled (PART_4)."""
         here = Standing.lock(session, participant, now, self._rules)
         row = here.row
-        changes: dict[tuple[Measure, str], int] = {("enrolled", ""): -1, ("status", row.status.value): -1}
+        changes: dict[tuple[Measure, str], int] = {("status", row.status.value): -1}
         if row.status is Status.ACTIVE:
             changes["waiting", row.step] = -1
         if row.reason is not None:
@@ -146,8 +146,10 @@ class Participants:
         for step in row.passed:
             changes["passed", step] = changes.get(("passed", step), 0) - 1
         changes |= experiments.uncounted(row)
-        count(session, row.flow, row.generation, row.number or 0, changes)
-        for table in (JournalRow, EffectRow, EventUse, MessageRow, AddressClaim, ScriptRun, ScriptRun):
+        flow, place = here.outline.flow, (row.flow, row.generation, row.number or 0)
+        count(session, *place, flow.day(row.enrolled_at), {("enrolled", ""): -1})
+        count(session, *place, flow.day(row.ended_at or now), changes)
+        for table in (JournalRow, EffectRow, EventUse, MessageRow, AddressClaim, ScriptRun):
             session.execute(delete(table).where(col(table.participant) == row.id))
         if row.status is Status.ACTIVE:
             ask(session, WakeJourney(row.flow, row.id))

@@ -378,7 +378,8 @@ class Standing:
         )
 
     def _count(self, changes: Changes) -> None:
-        count(self.session, self.row.flow, self.row.generation, self.row.number or 0, changes)
+        day = self.outline.flow.day(self.now)
+        count(self.session, self.row.flow, self.row.generation, self.row.number or 0, day, changes)
 
 
 def _without(plan: dict[str, object], names: set[str]) -> dict[str, object]:

@@ -1,12 +1,18 @@
-"""What is counted about a flow (PART_6), read from its tallies; whoever belongs to an older generation is cancelled."""
+"""What is counted about a flow (PART_6), now and over time, read from its tallies.
 
-from collections import Counter
+Whoever belongs to an older generation is cancelled.
+"""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Literal
 
 from sqlmodel import Session
 
 from activities.experiments import comparison
-from activities.tally import counted
+from activities.tally import Measure, counted, counted_by_day
 from flows.experiment import Comparison
 from flows.outcome import Reason, Status
 from flows.planning import Outline
@@ -96,3 +102,83 @@ def statistics(session: Session, flow: FlowRow, outline: Outline) -> Statistics:
         steps=tuple(steps),
         comparison=comparison(arms),
     )
+
+
+By = Literal["day", "week", "month"]
+
+
+@dataclass(slots=True)
+class StepPeriod:
+    """A step in one period: who passed it, and how many stood there at its end."""
+
+    passed: int = 0
+    waiting: int = 0
+
+
+@dataclass(slots=True)
+class Period:
+    """A flow in one period that begins on the day `start`: what happened, and how things stood at its end."""
+
+    start: date
+    enrolled: int = 0
+    finished: int = 0
+    finished_with_success: int = 0
+    cancelled: int = 0
+    dropped_out: Counter[str] = field(default_factory=Counter)
+    active: int = 0
+    queued: int = 0
+    steps: dict[str, StepPeriod] = field(default_factory=lambda: defaultdict(StepPeriod))
+
+
+def over_time(session: Session, flow: FlowRow, first: date, last: date, by: By) -> list[Period]:
+    """Period by period from the one that `first` is in to the one that `last` is in, by the flow's calendar."""
+    begin = _start(first, by)
+    periods = {begin: Period(begin)}
+    for day in range((last - begin).days + 1):
+        start = _start(begin + timedelta(days=day), by)
+        periods.setdefault(start, Period(start))
+    standing: Counter[tuple[int, Measure, str]] = Counter()
+    changes = deque(counted_by_day(session, flow.id, begin, last))
+    for start, period in periods.items():
+        while changes and changes[0][0] < begin:
+            _, generation, measure, name, change = changes.popleft()
+            standing[generation, measure, name] += change
+        while changes and _start(changes[0][0], by) == start:
+            _, generation, measure, name, change = changes.popleft()
+            standing[generation, measure, name] += change
+            _happened(period, measure, name, change)
+        _stood(period, standing)
+    return list(periods.values())
+
+
+def _start(day: date, by: By) -> date:
+    if by == "month":
+        return day.replace(day=1)
+    return day - timedelta(days=day.weekday()) if by == "week" else day
+
+
+def _happened(period: Period, measure: Measure, name: str, change: int) -> None:
+    if measure == "enrolled":
+        period.enrolled += change
+    elif measure == "reason":
+        status = Reason(name).status
+        if status is Status.FINISHED:
+            period.finished += change
+        elif status is Status.FINISHED_WITH_SUCCESS:
+            period.finished_with_success += change
+        elif status is Status.CANCELLED:
+            period.cancelled += change
+        else:
+            period.dropped_out[name] += change
+    elif measure == "passed":
+        period.steps[name].passed += change
+
+
+def _stood(period: Period, standing: Mapping[tuple[int, Measure, str], int]) -> None:
+    for (_, measure, name), number in standing.items():
+        if measure == "waiting" and number and name:
+            period.steps[name].waiting += number
+        elif measure == "status" and name == Status.ACTIVE.value:
+            period.active += number
+        elif measure == "status" and name == Status.QUEUED.value:
+            period.queued += number

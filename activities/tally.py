@@ -1,7 +1,8 @@
 """Counters kept in the transactions that change what they count; read as sums over their shards."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any, Literal, cast
 
 from sqlalchemy import Insert, func, select
@@ -12,19 +13,19 @@ from store.database import at_end
 from store.flows import Tally
 
 SHARDS = 8
-_PLACE = ("flow", "generation", "measure", "name", "shard")
+_PLACE = ("flow", "generation", "measure", "name", "day", "shard")
 
 Measure = Literal["enrolled", "status", "reason", "waiting", "passed", "success", "refused", "arm"]
 Changes = Mapping[tuple[Measure, str], int]
-Counts = Counter[tuple[str, int, Measure, str, int]]
+Counts = Counter[tuple[str, int, Measure, str, date, int]]
 
 
-def count(session: Session, flow: str, generation: int, spread: int, changes: Changes) -> None:
-    """Add to counters of a flow's generation. `spread` picks the shard: give a participant's number.
+def count(session: Session, flow: str, generation: int, spread: int, day: date, changes: Changes) -> None:
+    """Add to counters of a flow's generation, on a day. `spread` picks the shard: give a participant's number.
 
     Written as the transaction's last, all at once: counters are what many transactions share, and locked shortly.
     """
-    counts = Counter({(flow, generation, *which, spread % SHARDS): change for which, change in changes.items()})
+    counts = Counter({(flow, generation, *which, day, spread % SHARDS): change for which, change in changes.items()})
     if session.in_nested_transaction():
         _write(session, counts)  # to be undone with it
     else:
@@ -53,6 +54,23 @@ def _add(dialect: Any) -> Insert:
 
 
 _ADD: dict[str, Insert] = {"postgresql": _add(postgresql), "sqlite": _add(sqlite)}
+
+
+def counted_by_day(
+    session: Session, flow: str, first: date, last: date
+) -> Iterator[tuple[date, int, Measure, str, int]]:
+    """What changed in a flow's counters on each day: (day, generation, measure, name, change), the oldest day first.
+
+    All that was before `first` is told as of the day before it.
+    """
+    place = (col(Tally.generation), col(Tally.measure), col(Tally.name))
+    query = select(*place, func.sum(col(Tally.count))).where(col(Tally.flow) == flow)
+    connection, day = session.connection(), col(Tally.day)
+    for generation, measure, name, total in connection.execute(query.where(day < first).group_by(*place)):
+        yield first - timedelta(days=1), generation, cast(Measure, measure), name, int(total)
+    by_day = query.add_columns(day).where(day.between(first, last)).group_by(*place, day).order_by(day)
+    for generation, measure, name, change, when in connection.execute(by_day):
+        yield when, generation, cast(Measure, measure), name, int(change)
 
 
 def counted(session: Session, flow: str) -> dict[tuple[int, str, str], int]:

@@ -37,6 +37,7 @@ from api import (
     refusals,
     scheduled,
     scripts,
+    statistics,
     versions,
     work,
 )
@@ -62,6 +63,7 @@ GUARDED: Sequence[APIRouter] = (
     flows.router,
     edits.router,
     versions.router,
+    statistics.router,
     commands.router,
     scheduled.router,
     brakes.router,

@@ -1,4 +1,4 @@
-"""`ferd flows`, `ferd participants`, `ferd why`: how things stand, read over the API."""
+"""`ferd flows`, `statistics`, `recount`, `participants`, `why`: how things stand, read over the API."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -15,6 +15,7 @@ from settings import Settings
 
 _PLAIN = ("completed", "success_criterion_met")
 """Reasons that say no more than the status."""
+_PERIOD = ("enrolled", "finished", "success", "dropped out", "cancelled", "active", "queued")
 _NUMBERS = ("version", "enrolled", "queued", "active", "finished", "success", "dropped out", "cancelled")
 
 
@@ -31,6 +32,43 @@ def flows(settings: Settings, *, json: bool) -> None:
         table(("flow", "status", *_NUMBERS, "name"), map(_flow_row, found), right=_NUMBERS)
         if brakes["paused"]:
             say_brakes(brakes)
+
+
+def statistics(settings: Settings, flow: str, *, since: str | None, to: str | None, by: str, json: bool) -> None:
+    """A flow's numbers over time, where anything happened or anybody was inside."""
+    query = {name: value for name, value in (("from", since), ("to", to), ("by", by)) if value is not None}
+    with Api(settings) as api:
+        found = api.get(f"/v1/flows/{quote(flow, safe='')}/statistics", **query)
+    if json:
+        as_json(found)
+        return
+    table((by, *_PERIOD), filter(None, map(_period_row, found["periods"])), right=_PERIOD)
+
+
+def _period_row(period: Mapping[str, Any]) -> tuple[str, ...] | None:
+    numbers = (
+        period["enrolled"],
+        period["finished"],
+        period["finished_with_success"],
+        sum(period["dropped_out"].values()),
+        period["cancelled"],
+        period["active"],
+        period["queued"],
+    )
+    return (period["start"], *map(str, numbers)) if any(numbers) else None
+
+
+def recount(settings: Settings, flow: str, *, json: bool) -> None:
+    """Have a flow's counters compared with its participants, and mended."""
+    with Api(settings) as api:
+        found = api.post(f"/v1/flows/{quote(flow, safe='')}/recount")
+    if json:
+        as_json(found)
+        return
+    for each in found["mended"]:
+        say(f"{each['measure']} {each['name']}: {each['by']:+}", "yellow")
+    if not found["mended"]:
+        say("Every counter is right.")
 
 
 def participants(

@@ -1,6 +1,7 @@
 """A flow: what its file says, as values that never change. `flows.loading` reads it, `flows.checks` checks it."""
 
 from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from functools import cached_property
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -258,6 +259,10 @@ class Flow(Strict):
     def zone(self) -> ZoneInfo:
         """The flow's time zone."""
         return ZoneInfo(self.time_zone)
+
+    def day(self, at: datetime) -> date:
+        """The date that the flow's calendar shows at a moment."""
+        return at.astimezone(self.zone).date()
 
     def walk(self) -> Iterator[tuple[Place, BaseStep]]:
         """Every step with its place in the file, outer before inner, in the order of the file."""

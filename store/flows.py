@@ -1,7 +1,7 @@
 """Flows and their versions, and what is counted about them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -118,8 +118,8 @@ class FlowTrigger(SQLModel, table=True):
 class Tally(SQLModel, table=True):
     """A counter, kept in the transactions that change what it counts, in shards so that no one row is waited for.
 
-    The value of a counter is the sum over its shards. `measure` is one of enrolled, status, reason, waiting, passed;
-    `name` the status, reason or step.
+    The value of a counter is the sum over its shards and days: each row holds what changed on one day of the flow's
+    calendar. `measure` is one of enrolled, status, reason, waiting, passed, refused; `name` the status, reason or step.
     """
 
     __tablename__ = "tally"
@@ -128,5 +128,16 @@ class Tally(SQLModel, table=True):
     generation: int = Field(primary_key=True)
     measure: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
     shard: int = Field(primary_key=True)
     count: int = 0
+
+
+class Recount(SQLModel, table=True):
+    """When a flow's counters were last compared with its participants, and how many had to be mended."""
+
+    __tablename__ = "recount"
+
+    flow: str = Field(primary_key=True)
+    at: datetime = Field(sa_type=Moment)
+    mended: int = 0
