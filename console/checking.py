@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from activities.crm import custom, kinds
 from console.material import BODIES, Material, Noun, Thing, in_folder, read, read_found
 from console.problems import Flaw, counted, errors, show
 from console.shell import as_json, say
@@ -19,6 +20,12 @@ _KINDS: dict[Noun, Kind] = {
     Noun.SELECTION: "selection",
     Noun.PROJECT: "project",
     Noun.SUBSCRIPTION_TYPE: "subscription_type",
+    Noun.ASSOCIATE: "associate",
+    Noun.GROUP: "group",
+    Noun.FOLLOW_UP_TYPE: "follow_up_type",
+    Noun.REQUEST_TYPE: "request_type",
+    Noun.CATEGORY: "category",
+    Noun.SALE_TYPE: "sale_type",
     Noun.ENDPOINT: "endpoint",
     Noun.SCRIPT: "script",
 }
@@ -107,4 +114,10 @@ def _catalog(*materials: Material) -> GivenCatalog:
     }
     ids["flow"] = [flow.id for material in materials for flow in material.flows if flow.id]
     files = {thing.id: Path(thing.path).stat().st_size for thing in things if thing.noun is Noun.FILE}
-    return GivenCatalog(ids, contents, files)
+    own = {
+        f"{thing.body['of']}.custom.{thing.body['key']}": custom.as_field(thing.body["type"], thing.body["choices"])
+        for thing in things
+        if thing.noun is Noun.CUSTOM_FIELD
+    }
+    types = {(_KINDS[thing.noun], thing.id): thing.body for thing in things if thing.noun in _KINDS}
+    return GivenCatalog(ids, contents, files, permitted=kinds.permitted(types), custom=own)

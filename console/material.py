@@ -1,8 +1,9 @@
 """Files of a marketing team, read: flows, and the content, links, forms, selections and files that they refer to.
 
 A folder is laid out as `examples/` is: `flows/NAME.yaml`, `content/NAME/` with content.yaml, body.html and body.txt,
-`files/`, and beside them links.yaml, forms.yaml, selections.yaml, projects.yaml, subscription-types.yaml,
-endpoints.yaml and scripts.yaml.
+`files/`, and beside them lists: links.yaml, forms.yaml, selections.yaml, projects.yaml, subscription-types.yaml,
+associates.yaml, groups.yaml, follow-up-types.yaml, request-types.yaml, categories.yaml, sale-types.yaml,
+custom-fields.yaml, endpoints.yaml and scripts.yaml.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,10 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from activities.crm.associates import AssociateIn
+from activities.crm.custom import CustomFieldIn
 from activities.crm.faults import fault
+from activities.crm.kinds import CategoryIn, FollowUpTypeIn, GroupIn, RequestTypeIn, SaleTypeIn
 from activities.crm.library import ContentIn, FormIn, LinkIn
 from activities.crm.models import NamedIn
 from activities.scripts.scripts import ScriptIn
@@ -42,6 +46,13 @@ class Noun(StrEnum):
     SELECTION = "selection"
     PROJECT = "project"
     SUBSCRIPTION_TYPE = "subscription type"
+    ASSOCIATE = "associate"
+    GROUP = "group"
+    FOLLOW_UP_TYPE = "follow-up type"
+    REQUEST_TYPE = "request type"
+    CATEGORY = "category"
+    SALE_TYPE = "sale type"
+    CUSTOM_FIELD = "custom field"
     ENDPOINT = "endpoint"
     SCRIPT = "script"
     CONTENT = "content"
@@ -56,6 +67,13 @@ LISTS: Mapping[str, tuple[Noun, type[BaseModel]]] = {
     "endpoints": (Noun.ENDPOINT, EndpointIn),
     "scripts": (Noun.SCRIPT, ScriptIn),
     "subscription-types": (Noun.SUBSCRIPTION_TYPE, NamedIn),
+    "associates": (Noun.ASSOCIATE, AssociateIn),
+    "groups": (Noun.GROUP, GroupIn),
+    "follow-up-types": (Noun.FOLLOW_UP_TYPE, FollowUpTypeIn),
+    "request-types": (Noun.REQUEST_TYPE, RequestTypeIn),
+    "categories": (Noun.CATEGORY, CategoryIn),
+    "sale-types": (Noun.SALE_TYPE, SaleTypeIn),
+    "custom-fields": (Noun.CUSTOM_FIELD, CustomFieldIn),
 }
 """Files that hold a list of things, by their names without ending."""
 

@@ -49,7 +49,7 @@ def show(flaws: Sequence[Flaw], to: Console = out) -> None:
         to.print(Text(f"  {problem.remedy}"), soft_wrap=True)
 
 
-_PLURALS = {"person": "people"}
+_PLURALS = {"person": "people", "category": "categories"}
 
 
 def counted(number: int, noun: str) -> str:

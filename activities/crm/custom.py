@@ -3,7 +3,7 @@
 Until a team declares fields for people, their custom fields have any name and hold anything; likewise for companies.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
 
@@ -57,7 +57,12 @@ def once(session: Session, id: str, given: Mapping[str, Any]) -> None:
 def declared(session: Session, of: str) -> dict[str, fields.Field]:
     """The fields declared for people, or for companies, by their keys; none: they hold anything."""
     rows = session.scalars(select(CustomField).where(col(CustomField.of) == of))
-    return {row.key: fields.Field(FieldType(row.type), choices=tuple(row.choices)) for row in rows}
+    return {row.key: as_field(row.type, row.choices) for row in rows}
+
+
+def as_field(type: str, choices: Sequence[str]) -> fields.Field:
+    """A declared field as flows know it."""
+    return fields.Field(FieldType(type), choices=tuple(choices))
 
 
 def faults(session: Session, of: Of, now: Mapping[str, Any], before: Mapping[str, Any]) -> list[Fault]:

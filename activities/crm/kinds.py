@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from activities.crm.models import Incoming
 from activities.crm.values import Ids, Maybe, Name, wrong
+from flows.catalog import Kind
 from flows.units import Duration
 
 T = TypeVar("T")
@@ -136,7 +137,7 @@ def _known(name: str | None, names: Sequence[str], noun: str) -> None:
         raise wrong(f"The default {noun} is none of those listed", "Name one of them, or leave it out.")
 
 
-USUAL: Mapping[str, type[Incoming]] = {
+USUAL: Mapping[Kind, type[Incoming]] = {
     "follow_up_type": FollowUpTypeIn,
     "request_type": RequestTypeIn,
     "sale_type": SaleTypeIn,
@@ -144,7 +145,7 @@ USUAL: Mapping[str, type[Incoming]] = {
 """The types, by the name that flows have for their kind."""
 
 
-def permits(kind: str, type: Mapping[str, Any] | None, of: str) -> list[str] | None:
+def permits(kind: Kind, type: Mapping[str, Any] | None, of: str) -> list[str] | None:
     """What a type permits of a setting of a step; `type` None: what is usual. None: nothing is known of it."""
     if kind not in USUAL:
         return None
@@ -161,6 +162,17 @@ def permits(kind: str, type: Mapping[str, Any] | None, of: str) -> list[str] | N
         case "sale_type", "stage":
             return _names_and_kinds(fields["stages"])
     return None
+
+
+def permitted(types: Mapping[tuple[Kind, str], Mapping[str, Any]]) -> dict[tuple[Kind, str | None, str], list[str]]:
+    """What all of these types permit, and what is usual, by kind, name and setting."""
+    all_types = [*((kind, None, None) for kind in USUAL), *((kind, name, type) for (kind, name), type in types.items())]
+    return {
+        (kind, name, of): found
+        for kind, name, type in all_types
+        for of in ("date", "fields", "status", "priority", "stage")
+        if (found := permits(kind, type, of)) is not None
+    }
 
 
 def _names_and_kinds(named: Sequence[Mapping[str, str]]) -> list[str]:

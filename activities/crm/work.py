@@ -4,14 +4,16 @@ A type decides what a field that was left out gets, and what it may hold. Withou
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col
 
-from activities.crm.faults import Fault, Refused
+from activities.crm.faults import Conflict, Fault, Refused
 from activities.crm.kinds import FOLLOW_UP_FIELDS, FollowUpTypeIn, RequestTypeIn, SaleTypeIn, Stage, Status
 from activities.crm.occur import Occur
 from activities.crm.records import Records
@@ -84,7 +86,8 @@ class Work(Generic[Row, In]):
         """The one with this id gets these fields and no others; True: it was created."""
         _lock(session, given.person)
         before = self._state(session, id)
-        row, created = self._records.replace(session, id, given, at)
+        with _at_most_once(session):
+            row, created = self._records.replace(session, id, given, at)
         self._tell(session, row, before, at)
         return row, created
 
@@ -92,7 +95,8 @@ class Work(Generic[Row, In]):
         """Change the fields given. Raises Missing and Refused."""
         _lock(session, self.get(session, id).person)
         before = self._state(session, id)
-        row = self._records.patch(session, id, changes, at)
+        with _at_most_once(session):
+            row = self._records.patch(session, id, changes, at)
         self._tell(session, row, before, at)
         return row
 
@@ -118,6 +122,18 @@ class Work(Generic[Row, In]):
                     self._occur(
                         session, type=type, person=person, at=at, data=about, cause=cause, triggers=False
                     )
+
+
+@contextmanager
+def _at_most_once(session: Session) -> Iterator[None]:
+    """What flows have booked is moved to no time at which another of these begins: Conflict."""
+    try:
+        with session.begin_nested():
+            yield
+            session.flush()
+    except IntegrityError:
+        what = "A flow has booked another follow-up of this associate at this time."
+        raise Conflict(what, "Choose another time.") from None
 
 
 def follow_ups(occur: Occur) -> Work[FollowUp, FollowUpIn]:

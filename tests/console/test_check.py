@@ -126,3 +126,33 @@ def test_what_cannot_be_checked_is_said_on_stderr(
 ) -> None:
     assert ferd(monkeypatch, "check", path) == 1
     assert said in capsys.readouterr().err
+
+
+def test_LIFE_2_what_creates_in_the_crm_is_looked_up_in_the_lists_beside(
+    team: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Associates, types and custom fields are lists as links and forms are."""
+    lists = {
+        "associates": "- {id: liv, name: Liv, working_hours: [{days: [mon], from: '08:00', to: '12:00'}]}",
+        "groups": "- {id: sales, name: Sales, members: [liv]}",
+        "follow-up-types": "- {id: visit, name: Visit, date: meeting}",
+        "custom-fields": "- {id: score, of: person, key: score, name: Score, type: number}",
+    }
+    for name, text in lists.items():
+        (team / f"{name}.yaml").write_text(text, encoding="utf-8")
+    flow = """
+id: visits
+name: Visits
+enrolment: {filter: {field: person.custom.scroe, op: ">", value: 5}}
+steps:
+  - {id: spread, kind: distribute, group: sales}
+  - {id: visit, kind: create_follow_up, title: Visit, type: visit, owner: liv, due: 3 days}
+  - {id: call, kind: create_follow_up, title: Call, owner: liw, due: 3 days}
+"""
+    (team / "flows/visits.yaml").write_text(flow, encoding="utf-8")
+    assert ferd(monkeypatch, "check", "flows/visits.yaml") == 1
+    said = capsys.readouterr().out
+    assert "There is no field “person.custom.scroe”." in said
+    assert "Follow-ups of type visit have no due." in said
+    assert "There is no associate “liw”." in said
+    assert said.splitlines()[-1] == "1 flow: 3 errors, 0 warnings."

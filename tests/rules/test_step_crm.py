@@ -7,8 +7,10 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from sqlmodel import Session, col, select
 
+from activities.crm.faults import Conflict
 from activities.crm.kinds import CategoryIn, FollowUpTypeIn, RequestTypeIn, SaleTypeIn, Status
 from activities.crm.nouns import ASSOCIATES, CATEGORIES, FOLLOW_UP_TYPES, REQUEST_TYPES, SALE_TYPES
 from activities.crm.tasks import FollowUpIn, SaleIn
@@ -98,6 +100,9 @@ async def test_STEP_6_a_meeting_is_at_the_first_free_time_in_the_owners_diary(wo
     await world.enrol(flow)
     rows = await eventually(lambda: made(world, FollowUp, flow), lambda rows: len(rows) == 2)
     assert rows[1].starts_at.astimezone(tokyo) == start + timedelta(days=1)
+    moved = {"starts_at": first.starts_at, "ends_at": first.ends_at}
+    with pytest.raises(Conflict):
+        await world.db.write(lambda session: world.core.crm.follow_ups.patch(session, rows[1].id, moved, now()))
 
 
 async def test_STEP_6_two_hundred_at_once_get_two_hundred_times(world: World) -> None:
