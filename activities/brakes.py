@@ -12,11 +12,11 @@ from typing import Literal, get_args
 from sqlalchemy import update
 from sqlmodel import Session, col
 
-from activities import ledger
+from activities import ledger, pauses
 from activities.dispatcher import FlowChanged, ask
 from flows.steps.base import Channel
 from store.database import lock_brakes
-from store.flows import GOES_ON, BrakeRow, FlowRow
+from store.flows import ALL, GOES_ON, BrakeRow, FlowRow
 
 Brake = Literal["all"] | Channel
 BRAKES: tuple[Brake, ...] = ("all", *get_args(Channel))
@@ -43,6 +43,8 @@ def pause(session: Session, brake: Brake, now: datetime) -> Brakes:
     row = _locked(session, now)
     if brake not in row.paused:
         row.paused, row.changed_at = [*row.paused, brake], now
+        if brake == ALL:
+            pauses.begin(session, now)
     return brakes(session)
 
 
@@ -51,6 +53,8 @@ def resume(session: Session, brake: Brake, now: datetime) -> Brakes:
     row = _locked(session, now)
     if brake in row.paused:
         row.paused, row.changed_at = [each for each in row.paused if each != brake], now
+        if brake == ALL:
+            pauses.end(session, now)
         _release(session, now)
     return brakes(session)
 

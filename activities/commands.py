@@ -12,7 +12,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import update
 from sqlmodel import Session, col
 
-from activities import ledger
+from activities import ledger, pauses
 from activities.definitions import Definitions, UnknownFlow
 from activities.dispatcher import FlowChanged, ask
 from activities.lifecycle import ENDS, TABLE, allowed, leading_to_delete
@@ -87,6 +87,8 @@ def command(
     if to is FlowStatus.STOPPED:
         _forget_scheduled(session, row)
     write_down(session, flow, row.status, to, now, why)
+    if FlowStatus.PAUSED in (row.status, to):
+        (pauses.begin if to is FlowStatus.PAUSED else pauses.end)(session, now, flow=flow)
     row.status = to
     _changed(session, row, now)
     return Commanded(to, ledger.under_way(session, flow))

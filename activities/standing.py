@@ -13,9 +13,10 @@ from pydantic import TypeAdapter
 from sqlalchemy import bindparam, delete
 from sqlmodel import Session, col
 
-from activities import draining, edited, experiments
+from activities import draining, edited, experiments, pauses
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions
+from activities.holds import put_on, take_off
 from activities.holds import reasons as reasons_to_hold
 from activities.records import StoreRecords
 from activities.sparing import spared
@@ -95,6 +96,7 @@ class Standing:
             event=row.event,
             form=row.event.get("fields") or {},
             values=row.kept,
+            frozen=pauses.frozen(self.session, self.outline.flow, row, self.now),
         )
 
     def facts(self) -> Facts:
@@ -296,12 +298,11 @@ class Standing:
 
     def put_on_hold(self, reason: str) -> None:
         """Add a reason to hold this participant; holds add up (PART_4)."""
-        if reason not in self.row.held:
-            self.row.held = [*self.row.held, reason]
+        put_on(self.session, self.row, reason, self.now)
 
     def take_off_hold(self, reason: str) -> None:
         """Take a reason away; it goes on when none is left."""
-        self.row.held = [held for held in self.row.held if held != reason]
+        take_off(self.session, self.row, reason, self.now)
 
     def fail(self, step: BaseStep, text: str) -> Plan:
         """Hold this participant alone, in the attention list (SAFE_3)."""

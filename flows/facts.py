@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 Values = Mapping[str, Any]
@@ -80,6 +80,7 @@ class Facts:
     empty where there is none. `event` is the data of the event that triggered the enrolment or was waited for last,
     `form` its form fields. `values` are kept on the participant (STEP_22). `message` is the id that a message sent
     by this step will get. `used` are the events that a step just walked through has used: they satisfy no other wait.
+    `frozen` is for how long the wait has stood still since then, because of pauses (LIFE_12).
     """
 
     now: datetime
@@ -96,6 +97,7 @@ class Facts:
     values: Values = field(default_factory=dict)
     message: str = ""
     used: Collection[str] = ()
+    frozen: timedelta = timedelta()
 
     def namespace(self) -> dict[str, Any]:
         """The roots that fields in conditions and merge tags start from (CONTRACT.md)."""

@@ -10,7 +10,6 @@ from flows.events import ScheduleTrigger
 from flows.problems import Place, Problem
 
 _PENDING: tuple[tuple[Place, Callable[[Flow], object]], ...] = (
-    (("settings", "waits_during_pause"), lambda flow: flow.settings.waits_during_pause == "freeze"),
     (("settings", "throttle"), lambda flow: flow.settings.throttle),
     (("settings", "circuit_breaker"), lambda flow: flow.settings.circuit_breaker),
 )

@@ -7,7 +7,7 @@ or the way out. Pure: the same standing and the same facts give the same course.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flows.definition import Flow
 from flows.facts import Facts, Happening
@@ -150,7 +150,7 @@ def course(
             return Course(Due(step), tuple(walked), tuple(lines), tuple(used))
         known = facts()
         if arriving:
-            known = replace(known, since=known.now)
+            known = replace(known, since=known.now, frozen=timedelta())
         if used:
             last = used[-1][1].data
             known = replace(

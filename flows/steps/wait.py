@@ -1,7 +1,7 @@
 """Wait: for a while, until a date, until a date of the person, or until a weekday (STEP_13)."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
@@ -91,16 +91,18 @@ class Wait(BaseStep):
         """When the wait ends, in UTC; None if the date it counts from is missing."""
         person = zone_or(facts.person.get("time_zone"), flow.zone)
         if self.until_field is None:
-            return self._timed(flow, facts.since, person)
+            return self._timed(flow, facts.since, person, facts.frozen)
         zone = self._clock(flow, person)
         moment = self._date(facts, zone)
         workdays = Workdays(flow.settings.calendar)
         return moment if moment is None or self.offset is None else add(moment, self.offset, zone, workdays)
 
-    def _timed(self, flow: "Flow", since: datetime, person: ZoneInfo) -> datetime:
+    def _timed(
+        self, flow: "Flow", since: datetime, person: ZoneInfo, frozen: timedelta = timedelta()
+    ) -> datetime:
         zone = self._clock(flow, person)
         if self.for_ is not None:
-            return add(since, self.for_, zone, Workdays(flow.settings.calendar))
+            return add(since + frozen, self.for_, zone, Workdays(flow.settings.calendar))
         if self.until is not None:
             return resolve(self.until, zone)
         if self.until_weekday is not None:

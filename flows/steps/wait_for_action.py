@@ -98,7 +98,7 @@ class WaitForAction(BaseStep):
         if isinstance(self.within, str):
             return None
         zone = zone_or(facts.person.get("time_zone"), flow.zone)
-        return add(facts.since, self.within, zone, Workdays(flow.settings.calendar))
+        return add(facts.since + facts.frozen, self.within, zone, Workdays(flow.settings.calendar))
 
     def ends(self, flow: "Flow", since: datetime, zone: ZoneInfo, before: BaseStep) -> datetime | None:
         """The deadline; None without one, or if something else is waited for than before."""

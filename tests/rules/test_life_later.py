@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from flows.outcome import Status
+from store.columns import new_id
 from store.flows import FlowRow, FlowStatus
+from store.schedules import ScheduledCommand
 from tests.rules.given import DAY, HOUR, resting
 from tests.support.dump import contents
 from tests.support.running import problem, running
@@ -138,16 +138,13 @@ async def test_LIFE_14_an_edit_replaces_what_the_file_said_and_a_pause_is_not_en
         assert (await world.row(flow)).status is FlowStatus.PAUSED
 
 
-async def test_LIFE_14_the_sweep_wakes_a_flow_whose_workflow_is_gone(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A workflow that was terminated forgets its timer; the store does not."""
-    flow = await world.flow("gone", mail("first"))
+async def test_LIFE_14_the_sweep_wakes_a_flow_that_nobody_told_of_its_time(world: World) -> None:
+    """A crash after the transaction, or a workflow that was terminated: the store does not forget."""
+    flow = await world.flow("untold", mail("first"))
     await world.settled(flow)
-    async with running(world) as ferd:
-        await ferd.post(f"/flows/{flow}/pause", {"at": (now() + timedelta(seconds=1)).isoformat()})
-    await world.life(flow).terminate("by an operator")
-    monkeypatch.setattr(world.core.sweep, "_clock", lambda: now() + timedelta(minutes=5))
+    late = now() - timedelta(minutes=5)
+    row = ScheduledCommand(id=new_id("cmd"), flow=flow, command="pause", at=late, given_at=late)
+    await world.db.write(lambda session: session.add(row))
 
     async def swept() -> FlowRow:
         await world.core.sweep.once()
