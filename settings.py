@@ -154,6 +154,17 @@ class Settings(BaseSettings):
         title="CRM secret",
         description="Of another CRM: whsec_… that signs each call, or the refresh token of SuperOffice.",
     )
+    superoffice_client: str = Field(
+        "", title="SuperOffice application", description="The id of the application that is registered there for ferd."
+    )
+    superoffice_client_secret: SecretStr = Field(
+        SecretStr(""), title="SuperOffice application secret", description="The secret of that application."
+    )
+    superoffice_token_url: str = Field(
+        "https://online.superoffice.com/login/common/oauth/tokens",
+        title="SuperOffice tokens",
+        description="Where access tokens come from.",
+    )
     scripts: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
         default_factory=lambda known: known["home"] / "scripts",
         title="Scripts",

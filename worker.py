@@ -27,6 +27,8 @@ import telemetry
 from activities.core import Core, now
 from activities.crm import webhook
 from activities.crm.notices import Notices
+from activities.crm.superoffice import effects as superoffice
+from activities.crm.superoffice.client import Access, SuperOffice
 from activities.crm.suppression import Suppression
 from activities.elsewhere import NOTHING_ELSEWHERE, Elsewhere
 from activities.files import StoredFiles
@@ -164,7 +166,16 @@ class _Room:
 def _crm(settings: Settings, db: Database, web: Web) -> tuple[Elsewhere, Port[Any]]:
     """What leaves our store for the CRM that was chosen, and the port that takes it there."""
     url, secret = settings.crm_url or "", settings.crm_secret.get_secret_value() if settings.crm_secret else ""
-    elsewhere = {"embedded": NOTHING_ELSEWHERE, "webhook": webhook.ELSEWHERE}[settings.crm]
+    if settings.crm == "superoffice":
+        access = Access(
+            url=url,
+            token_url=settings.superoffice_token_url,
+            client_id=settings.superoffice_client,
+            client_secret=settings.superoffice_client_secret.get_secret_value(),
+            refresh_token=secret,
+        )
+        return superoffice.ELSEWHERE, superoffice.SuperOfficeCrm(db, SuperOffice(web, access, now))
+    elsewhere = webhook.ELSEWHERE if settings.crm == "webhook" else NOTHING_ELSEWHERE
     return elsewhere, webhook.WebhookCrm(db, web, webhook.CrmAddress(url, secret), now)
 
 

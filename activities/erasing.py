@@ -75,9 +75,7 @@ class Erasing:
         session.execute(
             update(ParticipantRow).where(col(ParticipantRow.person) == person).values(event={}, kept={}, key="")
         )
-        for personal in (
-            MessageRow, EventRow, RefusalRow, FollowUp, RequestRow, SelectionMember, ProjectMember, ScriptRun,
-        ):  # fmt: skip
+        for personal in (MessageRow, EventRow, RefusalRow, FollowUp, RequestRow, SelectionMember, ProjectMember):
             session.execute(delete(personal).where(col(personal.person) == person))
         # What was sold stays in the books, without a word about whom to.
         session.execute(

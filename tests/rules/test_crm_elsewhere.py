@@ -25,6 +25,7 @@ from store.database import Database
 from store.journeys import EffectRow, EffectStatus, ParticipantRow
 from tests.rules.given import ended, is_member, left, person_row, when
 from tests.support.backend import Backend, Call, Fault, Reply, backend
+from tests.support.superoffice import StandIn
 from tests.support.world import World, mail, now
 from tests.support.world import world as make_world
 
@@ -210,3 +211,30 @@ async def test_the_example_backend_does_each_effect_once(sqlite_databases: Any) 
         sqlite_databases.drop(url)
         await asyncio.to_thread(server.shutdown)
         server.server_close()
+
+
+async def test_SAFE_2_superoffice_takes_no_key_so_what_is_lost_there_is_left_to_a_person(
+    temporal_env: WorkflowEnvironment, database_url: str, tmp_path: Path, crm: Backend
+) -> None:
+    """Done once, listed, and the journey goes on; what is heard of changes the copy too."""
+    there = StandIn(crm)
+    there.people[275] = {"PersonId": 275, "Contact": {"ContactId": 18}, "Category": {"Id": 1}, "CustomFields": {"n": 1}}
+    there.lost = lambda call: call.method == "PATCH"
+    settings: dict[str, Any] = {
+        "crm": "superoffice", "crm_url": there.url, "crm_secret": SecretStr("refresh"),
+        "superoffice_client": "client", "superoffice_client_secret": SecretStr("secret"),
+        "superoffice_token_url": f"{crm.url}/tokens",
+    }  # fmt: skip
+    async with make_world(temporal_env, database_url, tmp_path, **settings) as world:
+        await world.selection("9")
+        update = {"id": "u", "kind": "update_person", "increase": {"person.custom.n": 1}}
+        add = {"id": "a", "kind": "add_to", "selection": "9"}
+        person = await world.person(external_id="275", custom={"n": 1})
+        participant = await world.enrol(await world.flow("outside", update, add), person)
+        assert await left(world, participant) is Reason.COMPLETED
+        assert there.people[275]["CustomFields"]["n"] == 2
+        assert [effect.status for effect in await world.effects(participant)] == [
+            EffectStatus.UNKNOWN, EffectStatus.DONE,
+        ]  # fmt: skip
+        assert there.selections[9] == {275}
+        assert await is_member(world, person, "9")
