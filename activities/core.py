@@ -20,11 +20,13 @@ from activities.enrolment import Enrolment
 from activities.erasing import Erasing
 from activities.events import Events
 from activities.flow import FlowActivities
+from activities.forms import Forms
 from activities.handover import HandOvers, leave_for
 from activities.jobs import EnrolmentJobs
 from activities.journey import JourneyActivities
 from activities.merging import Merging
 from activities.participants import Participants
+from activities.reactions import Reacting
 from activities.recount import Recounts
 from activities.repeating import RepeatActivities
 from activities.repeats import Repeats
@@ -56,6 +58,7 @@ class Core:
     jobs: EnrolmentJobs
     rules: Rules
     tracking: Tracking
+    forms: Forms
     steps: Steps
     attention: Attention
     erasing: Erasing
@@ -97,7 +100,8 @@ class Core:
         in_store: dict[type, StorePort] = {**dict.fromkeys(crm.performs, crm), StartScript: ScriptStarts()}
         steps = Steps(rules, in_store, elsewhere)
         attention = Attention(Participants(rules), Repeats(steps))
-        tracking = Tracking(events, crm, definitions)
+        reacting = Reacting(enrolment, crm)
+        tracking = Tracking(events, crm, definitions, reacting)
         erasing = Erasing(rules)
         chores = Chores(dispatcher, attention, crm.companies, erasing, clock)
         return cls(
@@ -110,6 +114,7 @@ class Core:
             jobs=jobs,
             rules=rules,
             tracking=tracking,
+            forms=Forms(events, crm, reacting),
             steps=steps,
             attention=attention,
             erasing=erasing,

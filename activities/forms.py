@@ -11,10 +11,11 @@ from sqlmodel import Session, col
 
 from activities.crm.embedded import EmbeddedCrm
 from activities.crm.faults import faults
-from activities.crm.library import FormField, Url
+from activities.crm.library import FormField, NewPeople, Url
 from activities.crm.models import PersonIn
 from activities.crm.values import Email, email_key
 from activities.events import Event, Events
+from activities.reactions import Reacting
 from store.library import FormRow
 from store.people import Person
 
@@ -102,9 +103,10 @@ def _value(field: FormField, text: str) -> Any:
 class Forms:
     """Takes forms in."""
 
-    def __init__(self, events: Events, crm: EmbeddedCrm) -> None:
+    def __init__(self, events: Events, crm: EmbeddedCrm, reacting: Reacting) -> None:
         self._events = events
         self._crm = crm
+        self._reacting = reacting
 
     def submit(
         self, session: Session, form: str, values: Mapping[str, Any], known: str | None, now: datetime
@@ -112,10 +114,16 @@ class Forms:
         """Record `form_submitted` of the person `known`, else of whoever has the address; answers who it was.
 
         Nobody with that address: a new person. Several: the one that was there first. No address: the event is kept as
-        unmatched.
+        unmatched. What the form does by itself is done before flows hear of it (STEP_23).
         """
-        person = known if known is not None and self._exists(session, known) else self._by_address(session, values, now)
-        data = {"form": form, "fields": dict(values)}
+        row = session.get(FormRow, form)
+        person = known if known is not None and self._exists(session, known) else None
+        if person is None:
+            defaults = NewPeople.model_validate(row.new_people).fields() if row is not None else {}
+            person = self._by_address(session, values, defaults, now)
+        data: dict[str, Any] = {"form": form, "fields": dict(values)}
+        if row is not None and row.actions and person is not None:
+            data["actions"] = self._reacting.react(session, "form", form, row.actions, person, data, now)
         self._events.take(session, Event("form_submitted", now, person or "", subject=f"form:{form}", data=data), now)
         return person
 
@@ -123,7 +131,9 @@ class Forms:
         row = session.get(Person, person)
         return row is not None and row.deleted_at is None
 
-    def _by_address(self, session: Session, values: Mapping[str, Any], now: datetime) -> str | None:
+    def _by_address(
+        self, session: Session, values: Mapping[str, Any], defaults: Mapping[str, Any], now: datetime
+    ) -> str | None:
         address = values.get("email")
         if not isinstance(address, str):
             return None
@@ -136,12 +146,11 @@ class Forms:
         if found is not None:
             return found
         try:
-            given = PersonIn(
-                email=address, **{name: values[name] for name in _NAMES if isinstance(values.get(name), str)}
-            )
+            names = {name: values[name] for name in _NAMES if isinstance(values.get(name), str)}
+            given = PersonIn(email=address, **names, **defaults)
             return self._crm.people.create(session, given, now).id
         except ValidationError as error:
-            names = {str(fault.where[0]) for fault in faults(error, PersonIn)}
+            wrong = {str(fault.where[0]) for fault in faults(error, PersonIn)}
             raise NotFilledIn(
-                [Wrong(name, name.replace("_", " "), "cannot be kept") for name in sorted(names)]
+                [Wrong(name, name.replace("_", " "), "cannot be kept") for name in sorted(wrong)]
             ) from None

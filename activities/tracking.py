@@ -1,6 +1,7 @@
 """What people do with the mails they got: click, open, unsubscribe. Each is one transaction."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -12,9 +13,10 @@ from activities.definitions import Definitions
 from activities.events import Event, Events
 from activities.mail.links import web_links
 from activities.mail.tokens import Click
+from activities.reactions import Reacting
 from store.flows import FlowRow
 from store.journeys import EventRow, MessageRow
-from store.library import SubscriptionType
+from store.library import LinkRow, SubscriptionType
 
 # All links of one mail within this time: nobody reads so fast.
 BURST = timedelta(seconds=2)
@@ -26,10 +28,13 @@ _MOST = 200
 class Tracking:
     """Records what happens to messages. A message that is gone with its participation is passed over."""
 
-    def __init__(self, events: Events, crm: EmbeddedCrm, definitions: Definitions) -> None:
+    def __init__(
+        self, events: Events, crm: EmbeddedCrm, definitions: Definitions, reacting: Reacting
+    ) -> None:
         self._events = events
         self._crm = crm
         self._definitions = definitions
+        self._reacting = reacting
 
     def click(self, session: Session, click: Click, now: datetime, *, machine: bool = False) -> datetime | None:
         """A click on a link: every one is an event.
@@ -41,8 +46,10 @@ class Tracking:
         if message is None:
             return None
         doubtful = not machine and len(web_links(message.html, message.text)) > 1
-        data = {"link": click.link, "message": message.id, "content": message.content, "url": click.url}
+        data: dict[str, Any] = {"link": click.link, "message": message.id, "content": message.content, "url": click.url}
         settles_at = now + SETTLED if doubtful else None
+        if not machine and not doubtful:
+            self._react(session, message.person, data, now)
         told = Event("link_clicked", now, message.person, data=data, machine=machine, settles_at=settles_at)
         row = self._events.take(session, told, now)
         if row is not None and not row.machine:
@@ -63,10 +70,20 @@ class Tracking:
             if row.settles_at is None:  # somebody else was faster
                 continue
             machine = person not in known or self._in_burst(session, row)
+            if not machine:
+                data = dict(row.data)
+                self._react(session, person, data, now)
+                row.data = data
             self._events.settled(session, row, now, machine=machine)
             if not machine:
                 self._counts(session, row)
         return len(due)
+
+    def _react(self, session: Session, person: str, data: dict[str, Any], now: datetime) -> None:
+        """What the link does by itself is done before flows hear of it; `data` tells what came of it (STEP_23)."""
+        link = session.get(LinkRow, data["link"]) if data["link"] else None
+        if link is not None and link.actions:
+            data["actions"] = self._reacting.react(session, "link", link.id, link.actions, person, data, now)
 
     def _in_burst(self, session: Session, row: EventRow) -> bool:
         """Whether all links of the mail were clicked within two seconds around this click."""

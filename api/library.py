@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import JsonValue
+
 from activities.crm.library import ContentIn, FormField, FormIn, LinkIn
 from activities.crm.models import NamedIn
 from activities.crm.nouns import CONTENT, FORMS, LINKS, SUBSCRIPTION_TYPES
@@ -24,6 +26,7 @@ class LinkPublic(Kept):
 
     name: str
     url: str
+    actions: list[dict[str, JsonValue]]
 
 
 class FormPublic(Kept):
@@ -33,6 +36,8 @@ class FormPublic(Kept):
     fields: list[FormField]
     thanks_url: str | None
     thanks_text: str | None
+    actions: list[dict[str, JsonValue]]
+    new_people: dict[str, JsonValue]
 
 
 class SubscriptionTypePublic(Kept):

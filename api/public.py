@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 
-from activities.forms import Forms, NotFilledIn, Wrong, read
+from activities.forms import NotFilledIn, Wrong, read
 from activities.machines import is_machine
 from activities.mail.tokens import BadToken
 from activities.tracking import SETTLED
@@ -163,8 +163,7 @@ async def _take(engine: Engine, form: FormRow, given: Mapping[str, str]) -> None
         known = engine.tokens.read_person(given[TOKEN_FIELD]) if given.get(TOKEN_FIELD) else None
     except BadToken:
         known = None
-    forms = Forms(engine.core.events, engine.crm)
-    await engine.dispatcher.write(lambda session: forms.submit(session, form.id, values, known, now))
+    await engine.dispatcher.write(lambda session: engine.core.forms.submit(session, form.id, values, known, now))
 
 
 async def _fields(request: Request) -> dict[str, str]:

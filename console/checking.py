@@ -9,9 +9,11 @@ from console.material import BODIES, Material, Noun, Thing, in_folder, read, rea
 from console.problems import Flaw, counted, errors, show
 from console.shell import as_json, say
 from flows import checks
-from flows.catalog import Catalog, GivenCatalog, GivenContent, Kind
+from flows.catalog import Acting, Catalog, GivenCatalog, GivenContent, Kind
 from flows.problems import Problem
+from flows.reactions import REACTIONS
 from flows.source import read_source
+from flows.steps.base import Action
 from flows.steps.merging import template_problems
 
 _KINDS: dict[Noun, Kind] = {
@@ -29,6 +31,8 @@ _KINDS: dict[Noun, Kind] = {
     Noun.ENDPOINT: "endpoint",
     Noun.SCRIPT: "script",
 }
+
+_ACTING: dict[Noun, Acting] = {Noun.LINK: "link", Noun.FORM: "form"}
 
 
 def run(paths: Sequence[Path], *, json: bool) -> bool:
@@ -120,4 +124,9 @@ def _catalog(*materials: Material) -> GivenCatalog:
         if thing.noun is Noun.CUSTOM_FIELD
     }
     types = {(_KINDS[thing.noun], thing.id): thing.body for thing in things if thing.noun in _KINDS}
-    return GivenCatalog(ids, contents, files, permitted=kinds.permitted(types), custom=own)
+    acting: dict[tuple[Acting, str], Sequence[Action]] = {
+        (_ACTING[thing.noun], thing.id): REACTIONS.validate_python(thing.body["actions"])
+        for thing in things
+        if thing.noun in _ACTING
+    }
+    return GivenCatalog(ids, contents, files, permitted=kinds.permitted(types), custom=own, acting=acting)

@@ -1,12 +1,16 @@
 """What exists around a flow: the names it may refer to. Checks ask it; the store or a folder of files answers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from flows.fields import Field
 from flows.problems import Problem
+
+if TYPE_CHECKING:
+    from flows.steps.base import Action
+
 
 Kind = Literal[
     "content",
@@ -28,6 +32,10 @@ Kind = Literal[
 ]
 
 
+Acting = Literal["form", "link"]
+"""What does something by itself (STEP_23)."""
+
+
 class Catalog(Protocol):
     """Looks names up for the checks before a flow runs (LIFE_2)."""
 
@@ -36,6 +44,9 @@ class Catalog(Protocol):
 
     def names(self, kind: Kind) -> list[str]:
         """Some existing names of that kind, for the remedy "did you mean"; may be cut short."""
+
+    def reactions(self, kind: Acting, name: str) -> Sequence["Action"]:
+        """What the form or link does by itself at each submission or click."""
 
     def content_templates(self, content: str) -> dict[str, str]:
         """Liquid sources of a prepared e-mail: part (subject, html, text) -> source."""
@@ -76,6 +87,7 @@ class GivenCatalog:
     ids: Mapping[Kind, list[str]] = field(default_factory=dict)
     contents: Mapping[str, GivenContent] = field(default_factory=dict)
     files: Mapping[str, int] = field(default_factory=dict)
+    acting: Mapping[tuple[Acting, str], Sequence["Action"]] = field(default_factory=dict)
     permitted: Mapping[tuple[Kind, str | None, str], list[str]] = field(default_factory=dict)
     custom: Mapping[str, Field] = field(default_factory=dict)
 
@@ -88,6 +100,10 @@ class GivenCatalog:
         if kind == "content":
             return list(self.contents)
         return list(self.files) if kind == "file" else list(self.ids.get(kind, ()))
+
+    def reactions(self, kind: Acting, name: str) -> Sequence["Action"]:
+        """As given."""
+        return self.acting.get((kind, name), ())
 
     def content_templates(self, content: str) -> dict[str, str]:
         """The templates given for the content."""

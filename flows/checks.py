@@ -1,22 +1,27 @@
 """Everything that is wrong with a flow that can be read (LIFE_2): it can be saved, and not run until it is mended."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from email_validator import EmailNotValidError, validate_email
 
 from flows import fields
-from flows.catalog import Catalog, unknown
+from flows.catalog import Acting, Catalog, unknown
 from flows.definition import Flow
-from flows.events import OF_READERS, ActionFilter, EventFilter
+from flows.events import OF_READERS, ActionFilter, EventFilter, Trigger, references
 from flows.moments import resolve
 from flows.pending import pending
 from flows.problems import Place, Problem
+from flows.reactions import repeated
 from flows.senders import FixedSender, OwnerSender
 from flows.sms import is_sender
 from flows.source import Source
-from flows.steps.base import BaseStep, Message, action_problems, condition_problems
+from flows.steps.base import Action, BaseStep, Message, action_problems, condition_problems
+from flows.steps.send_email import SendEmail
 from flows.steps.send_sms import sender_problem
+from flows.steps.wait_for_action import WaitForAction
+from flows.templates import TemplateError, variables
 
 MOST_TRIGGERS = 250
 
@@ -31,6 +36,7 @@ def problems(flow: Flow, catalog: Catalog, source: Source | None = None) -> list
             *_enrolment(flow, catalog),
             *_success(flow, catalog),
             *_steps(flow, catalog),
+            *_repeated(flow, catalog),
             *pending(flow),
         ]
     if source is None:
@@ -170,6 +176,47 @@ def _steps(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
         sequences[place[:-1]].append(step)
     for place, steps in sequences.items():
         yield from _unreachable(place, steps)
+
+
+def _repeated(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
+    """Steps that do once more what a form or link of the flow does by itself (STEP_23)."""
+    done = [
+        (kind, name, reaction)
+        for kind, name in dict.fromkeys(_acting(flow, catalog))
+        for reaction in catalog.reactions(kind, name)
+    ]
+    for place, step in flow.walk() if done else ():
+        for kind, name, reaction in done:
+            if isinstance(step, Action) and repeated(step, reaction):
+                yield Problem(
+                    f"Step {step.id} repeats what the {kind} “{name}” does by itself: {reaction.summary()}.",
+                    f"Keep it in one place: remove it from the step, or from the {kind}.",
+                    place,
+                    step.id,
+                    severity="warning",
+                )
+
+
+def _acting(flow: Flow, catalog: Catalog) -> Iterator[tuple[Acting, str]]:
+    """The forms and links that the flow waits for, is triggered by, or sends."""
+    wanted: list[ActionFilter | Trigger] = [*flow.enrolment.triggers, *(flow.success.any if flow.success else ())]
+    for _, step in flow.walk():
+        if isinstance(step, WaitForAction):
+            wanted += step.actions
+        if isinstance(step, SendEmail) and step.content is not None and catalog.exists("content", step.content):
+            yield from (("link", link) for link in _links(catalog.content_templates(step.content).values()))
+    for each in wanted:
+        for kinds, name, _ in references(each):
+            if kinds == ("form",):
+                yield "form", name
+            elif kinds == ("link",):
+                yield "link", name
+
+
+def _links(templates: Iterable[str]) -> Iterator[str]:
+    for source in templates:
+        with suppress(TemplateError):
+            yield from (path.removeprefix("links.") for path in variables(source) if path.startswith("links."))
 
 
 def _unreachable(place: Place, steps: list[BaseStep]) -> Iterator[Problem]:

@@ -49,19 +49,23 @@ class FileRow(SQLModel, table=True):
 
 
 class LinkRow(SQLModel, table=True):
-    """A web address whose clicks are tracked under a name of its own."""
+    """A web address whose clicks are tracked under a name of its own; `actions` are done at each click (STEP_23)."""
 
     __tablename__ = "link"
 
     id: str = Field(primary_key=True)
     name: str
     url: str
+    actions: list[dict[str, Any]] = Field(sa_type=Json, default_factory=list, sa_column_kwargs={"server_default": "[]"})
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
 
 
 class FormRow(SQLModel, table=True):
-    """A form that people submit: its fields, and what they see or where they go afterwards."""
+    """A form that people submit: its fields, and what they see or where they go afterwards.
+
+    `actions` are done at each submission, `new_people` are fields of who is new by it (STEP_23).
+    """
 
     __tablename__ = "form"
 
@@ -70,6 +74,8 @@ class FormRow(SQLModel, table=True):
     fields: list[dict[str, Any]] = Field(sa_type=Json, default_factory=list)
     thanks_url: str | None = None
     thanks_text: str | None = None
+    actions: list[dict[str, Any]] = Field(sa_type=Json, default_factory=list, sa_column_kwargs={"server_default": "[]"})
+    new_people: dict[str, Any] = Field(sa_type=Json, default_factory=dict, sa_column_kwargs={"server_default": "{}"})
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
 

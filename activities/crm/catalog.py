@@ -1,14 +1,16 @@
 """The names that flows may refer to, from the store (LIFE_2)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 from sqlmodel import Session, SQLModel, col
 
 from activities.crm.custom import declared
 from activities.crm.kinds import permits
-from flows.catalog import Kind
+from flows.catalog import Acting, Kind
 from flows.fields import Field
+from flows.reactions import REACTIONS
+from flows.steps.base import Action
 from store.flows import FlowRow
 from store.kinds import AssociateGroup, Category, FollowUpType, RequestType, SaleType
 from store.library import ContentRow, FileRow, FormRow, LinkRow, SubscriptionType
@@ -54,6 +56,11 @@ class StoreCatalog:
         if kind == "flow":
             query = query.where(~col(FlowRow.deleted))
         return list(self._session.scalars(query))
+
+    def reactions(self, kind: Acting, name: str) -> Sequence[Action]:
+        """What it does by itself, as stored."""
+        row = self._session.get(FormRow, name) if kind == "form" else self._session.get(LinkRow, name)
+        return REACTIONS.validate_python(row.actions) if row is not None else ()
 
     def content_templates(self, content: str) -> dict[str, str]:
         """Liquid sources by part."""

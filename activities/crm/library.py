@@ -1,12 +1,13 @@
 """Content, links and forms as they come in."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from activities.crm.models import Incoming
 from activities.crm.values import Ids, Line, Maybe, Name, Prose, wrong
+from flows.reactions import Reactions
 
 
 def _web_address(url: str) -> str:
@@ -39,11 +40,19 @@ class ContentIn(Incoming):
     attachments: Ids = Field(default_factory=list, title="Attachments", description="Files that always go along: ids.")
 
 
+_ACTIONS: Any = Field(
+    default_factory=list,
+    title="Actions",
+    description="What is done each time: steps of the kinds add_to, update_person, create_request, create_follow_up.",
+)
+
+
 class LinkIn(Incoming):
     """What can be written of a tracked link."""
 
     name: Name = Field(title="Name")
     url: Url = Field(title="Address", description="Where it leads: http or https.")
+    actions: Reactions = _ACTIONS
 
 
 class FormField(Incoming):
@@ -63,6 +72,18 @@ def _named_once(fields: list[FormField]) -> list[FormField]:
     return fields
 
 
+class NewPeople(Incoming):
+    """What is set of people who were not known before they filled in the form."""
+
+    category: Maybe[Line] = Field(default=None, title="Category")
+    business: Maybe[Line] = Field(default=None, title="Business", description="Kept as person.custom.business.")
+
+    def fields(self) -> dict[str, Any]:
+        """As fields of a person."""
+        custom = {"custom": {"business": self.business}} if self.business else {}
+        return {**({"category": self.category} if self.category else {}), **custom}
+
+
 class FormIn(Incoming):
     """What can be written of a form. After it was sent, people see `thanks_text` or are sent on to `thanks_url`."""
 
@@ -72,3 +93,7 @@ class FormIn(Incoming):
     )
     thanks_url: Maybe[Url] = Field(default=None, title="Thanks page")
     thanks_text: Maybe[Prose] = Field(default=None, title="Thanks text")
+    actions: Reactions = _ACTIONS
+    new_people: NewPeople = Field(
+        default_factory=NewPeople, title="New people", description="Fields of people who are new by this form."
+    )

@@ -7,12 +7,14 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from activities.crm.associates import AssociateIn
+from activities.crm.catalog import StoreCatalog
 from activities.crm.custom import CustomFieldIn, once
 from activities.crm.faults import Conflict, Fault, Refused
 from activities.crm.kinds import CategoryIn, FollowUpTypeIn, GroupIn, RequestTypeIn, SaleTypeIn
 from activities.crm.library import ContentIn, FormIn, LinkIn
 from activities.crm.models import BlockedIn, NamedIn
 from activities.crm.records import Records
+from flows import reactions
 from flows.steps.send_email import LARGEST_ATTACHMENTS
 from store.kinds import AssociateGroup, Category, CustomField, FollowUpType, RequestType, SaleType
 from store.library import ContentRow, FileRow, FormRow, LinkRow, SubscriptionType
@@ -33,6 +35,16 @@ def _attachments(session: Session, _: str, fields: Mapping[str, Any]) -> None:
     if size > LARGEST_ATTACHMENTS:
         what = f"The attachments have {size:,} bytes in all; {LARGEST_ATTACHMENTS:,} are possible."
         raise Refused([Fault(what, "Leave some out, or link to them instead.", ("attachments",))])
+
+
+def _reactions(session: Session, _: str, fields: Mapping[str, Any]) -> None:
+    """What a form or link does by itself can be done (STEP_23)."""
+    found = [
+        Fault(problem.what, problem.remedy, ("actions", *problem.where))
+        for problem in reactions.problems(reactions.REACTIONS.validate_python(fields["actions"]), StoreCatalog(session))
+    ]
+    if found:
+        raise Refused(found)
 
 
 def _blocked_once(session: Session, id: str, fields: Mapping[str, Any]) -> None:
@@ -60,8 +72,8 @@ SELECTIONS = Records("selection", "sel", Selection, NamedIn)
 PROJECTS = Records("project", "pro", Project, NamedIn)
 BLOCKED = Records("blocked address", "blk", BlockedAddress, BlockedIn, check=_blocked_once)
 CONTENT = Records("content", "con", ContentRow, ContentIn, check=_attachments)
-LINKS = Records("link", "lnk", LinkRow, LinkIn)
-FORMS = Records("form", "frm", FormRow, FormIn)
+LINKS = Records("link", "lnk", LinkRow, LinkIn, check=_reactions)
+FORMS = Records("form", "frm", FormRow, FormIn, check=_reactions)
 SUBSCRIPTION_TYPES = Records("subscription type", "sub", SubscriptionType, NamedIn)
 GROUPS = Records("group", "grp", AssociateGroup, GroupIn, check=_members)
 FOLLOW_UP_TYPES = Records("follow-up type", "fut", FollowUpType, FollowUpTypeIn)

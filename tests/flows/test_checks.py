@@ -1,5 +1,6 @@
 """What keeps a flow from running: each problem with its place and a remedy (LIFE_2)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from flows.catalog import GivenCatalog, GivenContent
 from flows.checks import problems
 from flows.loading import read
 from flows.problems import Problem
+from flows.reactions import REACTIONS
 from tests.flows.steps.arrival import flow_with
 from tests.flows.strategies import CATALOG
 
@@ -395,6 +397,24 @@ def test_STEP_2_a_text_of_several_segments_is_a_warning() -> None:
 
 def test_STEP_2_the_flows_sender_is_checked() -> None:
     assert only(found(sms("Hi"), sms={"from": "Fjord Kaffebrenneri"})).pointer == "/sms/from"
+
+
+def test_STEP_23_a_step_that_repeats_what_a_form_or_link_does_is_a_warning_that_names_both() -> None:
+    tagged = REACTIONS.validate_python([{"kind": "add_to", "selection": "customers"}])
+    acting: dict[Any, Any] = {("form", "contact-me"): tagged, ("link", "offer"): tagged}
+    catalog = replace(CATALOG, acting=acting)
+    add = step("add_to", selection=["staff", "customers"])
+    triggers = {"triggers": [{"event": "form_submitted", "form": "contact-me"}]}
+    by_form = only(found(add, catalog=catalog, enrolment=triggers))
+    assert (by_form.severity, by_form.pointer) == ("warning", "/steps/0")
+    assert "Step s" in by_form.what
+    assert "form “contact-me”" in by_form.what
+    by_link = only(found(MAIL, add, catalog=catalog))  # a link in the content
+    assert "link “offer”" in by_link.what
+    waits = {"id": "w", "kind": "wait_for_action", "actions": [{"event": "link_clicked", "link": "offer"}]}
+    assert "link “offer”" in only(found(waits, add, catalog=catalog)).what
+    assert found(MAIL, step("add_to", selection="staff"), catalog=catalog) == []
+    assert found(step("remove_from", selection="customers"), catalog=catalog, enrolment=triggers) == []
 
 
 def test_STEP_1_a_contact_without_fallback_is_a_warning() -> None:
