@@ -4,6 +4,7 @@ One flow of five steps, small enough to read: three actions, a wait between the 
 the last two. `x` comes and goes with edits. What nobody has done yet is done by `settle`, as it is by a worker.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -50,7 +51,9 @@ class Participation:
 class Model:
     """What should be so."""
 
-    def __init__(self) -> None:
+    def __init__(self, order: Sequence[str] = ORDER, listens: timedelta = LISTENS) -> None:
+        self.order = order
+        self.listens = listens
         self.status = FlowStatus.DRAFT
         self.generation = 1
         self.ends: dict[int, Reason] = {}
@@ -90,7 +93,7 @@ class Model:
     def enrol(self, id: str, person: str, now: datetime) -> None:
         """LIFE_3: during a pause people queue before the first step."""
         status = Status.QUEUED if self.status is FlowStatus.PAUSED else Status.ACTIVE
-        self.inside[id] = Participation(person, self.generation, status, "a", now, now)
+        self.inside[id] = Participation(person, self.generation, status, self.order[0], now, now)
 
     def leave(self, one: Participation, reason: Reason) -> None:
         """Out, with a reason."""
@@ -108,7 +111,7 @@ class Model:
         """Everyone goes as far as it may go now."""
         for one in self.inside.values():
             if one.status is Status.QUEUED and one.generation == self.generation and self.status in MOVING:
-                one.status, one.step, one.since = Status.ACTIVE, "a", now
+                one.status, one.step, one.since = Status.ACTIVE, self.order[0], now
             if one.status.inside and one.generation < self.generation:
                 self.leave(one, self.ends[one.generation])
             while one.status is Status.ACTIVE and self._moves(one, now):
@@ -154,7 +157,7 @@ class Model:
         """STEP_13, EDIT_4, STEP_14: the wait's time has come, or what it waits for."""
         if one.step == "rest":
             return now >= one.since + self.rests
-        deadline = one.since + LISTENS
+        deadline = one.since + self.listens
         came = [at for at in self.people[one.person].paid if one.acted <= at <= deadline and at not in one.used]
         one.used += came[:1]
         return bool(came) or now >= deadline
@@ -162,5 +165,5 @@ class Model:
     def _go_on(self, one: Participation, now: datetime, *, passed: bool = True) -> None:
         if passed:
             one.passed.append(one.step)
-        following = [step for step in ORDER[ORDER.index(one.step) + 1 :] if step != "x" or self.has_x]
+        following = [step for step in self.order[self.order.index(one.step) + 1 :] if step != "x" or self.has_x]
         one.step, one.since = (following[0] if following else ""), now

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, union_all
+from sqlalchemy import bindparam, delete, select, union_all
 from sqlmodel import Session, SQLModel, col
 
 from activities.crm import changes, companies, people, work
@@ -119,6 +119,14 @@ class EmbeddedCrm:
             times = {"created_at": at, "updated_at": at}
             row = {"id": new_id("blk"), "channel": channel, "address": key, "reason": reason, **times}
             insert_new(session, BlockedAddress, [row])
+
+    def unblock(self, session: Session, channel: Channel, address: str) -> None:
+        """Write to this address again; one that is not blocked is fine."""
+        key = self.address_key(channel, address)
+        of_address = col(BlockedAddress.channel) == channel, col(BlockedAddress.address) == key
+        session.execute(delete(BlockedAddress).where(*of_address))
+        hashes = self.suppression.hashes(channel, key)
+        session.execute(delete(SuppressedAddress).where(col(SuppressedAddress.hash).in_(hashes)))
 
     def _change_person(self, session: Session, request: ChangePerson, at: datetime, cause: Sequence[str]) -> Done:
         person = lock_person(session, request.person)

@@ -1,5 +1,7 @@
 """Two people turn out to be one."""
 
+import asyncio
+
 from flows.outcome import Reason, Refusal
 from tests.rules.given import DAY, ended, is_member, left, resting, subscription_type
 from tests.support.running import Running, expect, problem
@@ -77,6 +79,27 @@ async def test_PART_9_everything_follows_to_the_one_that_stays(ferd: Running) ->
     event = {"specversion": "1.0", "id": "1", "source": "shop", "type": "order.paid", "subject": f"person:{gone}"}
     assert expect(202, await ferd.api.post("/v1/events", json=event))["items"][0]["person"] == third
     assert [each["id"] for each in (await ferd.get("/people", external_id="crm-1"))["items"]] == [third]
+
+
+async def test_PART_9_whoever_is_merged_into_whom_at_once_is_active_once(still_ferd: Running) -> None:
+    """PART_9, PART_5: both ways at the same moment, while both are proposed."""
+    world = still_ferd.world
+    flow = await world.flow("race", wait("rest", "9 days"))
+    for _ in range(4):
+        one, other = await world.person(), await world.person()
+        await world.enrol(flow, one)
+        answers = await asyncio.gather(
+            still_ferd.api.post(f"/v1/people/{one}/merge", json={"into": other}),
+            still_ferd.api.post(f"/v1/people/{other}/merge", json={"into": one}),
+            world.propose(flow, other),
+            world.propose(flow, one),
+        )
+        statuses = sorted(answer.status_code for answer in answers[:2])
+        assert statuses in ([200, 308], [200, 404])
+        stays = other if answers[0].status_code == 200 else one
+        mine = (await still_ferd.get("/participants", person=stays, flow=flow))["items"]
+        assert [each["status"] for each in mine].count("active") == 1
+        assert {each["reason"] for each in mine} <= {None, "merged"}
 
 
 async def test_PART_9_what_cannot_be_merged_changes_nothing(still_ferd: Running) -> None:
