@@ -46,6 +46,7 @@ from store.database import Database
 from workflows.contract import TASK_QUEUE, control_queue
 from workflows.flow import FlowWorkflow
 from workflows.journey import JourneyWorkflow
+from workflows.recurrence import RecurrenceWorkflow
 from workflows.repeat import RepeatWorkflow
 
 # Longer than a mail takes: who is at work when the worker is asked to end may answer.
@@ -64,7 +65,7 @@ class FerdPlugin(SimplePlugin):
         super().__init__(
             "ferd",
             data_converter=_with_pydantic,
-            workflows=[JourneyWorkflow, FlowWorkflow, RepeatWorkflow],
+            workflows=[JourneyWorkflow, FlowWorkflow, RepeatWorkflow, RecurrenceWorkflow],
             interceptors=telemetry.interceptors(),
         )
         self._settings = settings

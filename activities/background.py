@@ -17,6 +17,7 @@ from sqlmodel import Session, col
 from activities.dispatcher import Asked, Dispatcher, StartJourney, WakeJourney
 from activities.edited import to_wake
 from activities.jobs import EnrolmentJobs, Overtaken
+from activities.recurrences import Recurrences
 from activities.schedules import next_at
 from activities.standing import Rules, Standing, UnknownParticipant
 from activities.webhooks.telling import write_down
@@ -48,10 +49,13 @@ class _Page:
 class Background:
     """The background work of flows."""
 
-    def __init__(self, dispatcher: Dispatcher, rules: Rules, jobs: EnrolmentJobs, clock: Clock) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, rules: Rules, jobs: EnrolmentJobs, recurrences: Recurrences, clock: Clock
+    ) -> None:
         self._dispatcher = dispatcher
         self._rules = rules
         self._jobs = jobs
+        self._recurrences = recurrences
         self._clock = clock
 
     async def settle(self, flow: str, progress: Callable[[str], None]) -> FlowState:
@@ -63,6 +67,7 @@ class Background:
             await self._release_held(flow, generation, progress)
             await self._admit_queued(flow, generation, progress)
         await self._enrol(flow, epoch, progress)
+        await self._recurrences.sync(flow)
         return await self._dispatcher.write(lambda session: self._applied(session, flow, epoch))
 
     def _applied(self, session: Session, flow: str, epoch: int) -> FlowState:

@@ -28,6 +28,7 @@ from activities.merging import Merging
 from activities.participants import Participants
 from activities.reactions import Reacting
 from activities.recount import Recounts
+from activities.recurrences import Recurrences
 from activities.repeating import RepeatActivities
 from activities.repeats import Repeats
 from activities.scripts.runs import ScriptStarts
@@ -64,6 +65,7 @@ class Core:
     erasing: Erasing
     merging: Merging
     chores: Chores
+    recurrences: Recurrences
     background: Background
     sweep: Sweep
     recounts: Recounts
@@ -103,6 +105,7 @@ class Core:
         reacting = Reacting(enrolment, crm)
         tracking = Tracking(events, crm, definitions, reacting)
         erasing = Erasing(rules)
+        recurrences = Recurrences(client, dispatcher, definitions, jobs, task_queue)
         chores = Chores(dispatcher, attention, crm.companies, erasing, clock)
         return cls(
             db=db,
@@ -120,7 +123,8 @@ class Core:
             erasing=erasing,
             merging=Merging(rules),
             chores=chores,
-            background=Background(dispatcher, rules, jobs, clock),
+            recurrences=recurrences,
+            background=Background(dispatcher, rules, jobs, recurrences, clock),
             sweep=Sweep(client, dispatcher, rules, chores, tracking, clock),
             recounts=Recounts(db, definitions, clock),
         )
@@ -129,7 +133,7 @@ class Core:
         """What runs on the common task queue. `ports` serve what leaves our store, by the type of the request."""
         journey = JourneyActivities(self.dispatcher, self.steps, self.events, ports)
         repeat = RepeatActivities(self.dispatcher, Repeats(self.steps), journey.hand_over)
-        return [*journey.all(), *repeat.all(), *self._flow().all()]
+        return [*journey.all(), *repeat.all(), *self._flow().all(), *self.recurrences.activities()]
 
     def control_activities(self) -> list[Callable[..., Any]]:
         """What runs on the control task queue."""

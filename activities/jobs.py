@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 
 from sqlalchemy import insert, select, update
 from sqlmodel import Session, col
@@ -19,13 +20,14 @@ from activities.crm.groups import PROJECT, SELECTION, Kind
 from activities.definitions import Definitions
 from activities.dispatcher import FlowChanged, ask
 from activities.enrolment import Enrolment, Proposal
-from flows.events import key_value
+from flows.events import ScheduleTrigger, key_value
 from flows.outcome import Refusal
 from flows.planning import Outline
 from store.columns import new_id
 from store.database import Database
 from store.enrolments import EnrolmentJob, JobPerson, JobSource
 from store.flows import TAKES_PEOPLE, FlowRow, FlowTrigger
+from store.inserts import insert_new
 
 PAGE = 250
 _CHUNK = 1_000  # rows of a list in a statement
@@ -79,6 +81,19 @@ class EnrolmentJobs:
         if job.ready:
             ask(session, FlowChanged(flow.id, flow.name))
         return job
+
+    def begin_at(
+        self, session: Session, flow: FlowRow, trigger: ScheduleTrigger, moment: str, now: datetime
+    ) -> bool:
+        """Have a selection proposed because a moment of a schedule has come; once for each moment (TRIG_1)."""
+        job = EnrolmentJob(
+            id=f"job_{sha256(moment.encode()).hexdigest()[:24]}", flow=flow.id, source=JobSource.SCHEDULE,
+            selection=trigger.selection, again=trigger.again, at=now,
+        )  # fmt: skip
+        if not insert_new(session, EnrolmentJob, [job.model_dump()]):
+            return False
+        ask(session, FlowChanged(flow.id, flow.name))
+        return True
 
     def add(self, session: Session, job: str, people: Sequence[str], *, before: int = 0) -> None:
         """Put more people on a job's list, after `before` that are on it."""

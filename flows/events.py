@@ -107,6 +107,12 @@ class ScheduleTrigger(Strict):
     )
 
 
+def trigger_name(trigger: ScheduleTrigger, time_zone: str) -> str:
+    """A name that says all of a schedule: another schedule, selection or zone has another one."""
+    told = "\n".join((trigger.schedule, trigger.selection, str(trigger.again), time_zone))
+    return sha256(told.encode()).hexdigest()[:16]
+
+
 def _action_tag(given: object) -> str:
     """Anything that is neither an event nor `condition` has to be a bare condition."""
     for model, key in ((EventFilter, "event"), (StateFilter, "condition")):

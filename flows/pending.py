@@ -6,7 +6,6 @@ Whoever builds one strikes its line off.
 from collections.abc import Callable, Iterator
 
 from flows.definition import Flow
-from flows.events import ScheduleTrigger
 from flows.problems import Place, Problem
 
 _PENDING: tuple[tuple[Place, Callable[[Flow], object]], ...] = (
@@ -20,9 +19,6 @@ def pending(flow: Flow) -> Iterator[Problem]:
     for place, used in _PENDING:
         if used(flow):
             yield _warning(str(place[-1]), place)
-    for index, trigger in enumerate(flow.enrolment.triggers):
-        if isinstance(trigger, ScheduleTrigger):
-            yield _warning("A schedule as trigger", ("enrolment", "triggers", index, "schedule"))
 
 
 def _warning(name: str, place: Place) -> Problem:

@@ -62,6 +62,16 @@ class JobPerson(SQLModel, table=True):
     person: str
 
 
+class Recurrence(SQLModel, table=True):
+    """A Temporal Schedule that a flow has, or may have: written before it is made, gone after it (TRIG_1)."""
+
+    __tablename__ = "recurrence"
+
+    flow: str = Field(primary_key=True)
+    trigger: str = Field(primary_key=True)
+    made: bool = False
+
+
 class RefusalRow(SQLModel, table=True):
     """Someone who was proposed and not taken: by a job, or because of a loop (TRIG_10, TRIG_11); `job` may be empty.
 

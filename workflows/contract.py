@@ -45,6 +45,11 @@ def repeat_id(effect: str) -> str:
     return f"repeat/{effect}"
 
 
+def recurrence_id(flow: str, trigger: str) -> str:
+    """The id of a Temporal Schedule, and the beginning of the ids of the workflows that it starts."""
+    return f"recurrence/{flow}/{trigger}"
+
+
 class Perform(BaseModel):
     """Do a step: run the activity named by its kind; `local`: in the worker at hand, nothing outside is asked."""
 
@@ -156,6 +161,19 @@ class Repeated(BaseModel):
     """How the effect stands after it."""
 
     status: str
+
+
+class RecurrenceInput(BaseModel):
+    """A moment of a recurring schedule has come: `trigger` names the schedule among the flow's triggers."""
+
+    flow: str
+    trigger: str
+
+
+class RecurrenceAnswer(BaseModel):
+    """What came of it."""
+
+    text: str
 
 
 class Answer(BaseModel):
