@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from statistics import median
 from uuid import uuid4
 
+from sqlmodel import Session
+
 from activities.core import Core
-from activities.enrolment import Proposal
 from bench.reference import flow
 from bench.sides import Ferd, gather, now
 from bench.stand import Pair
+from store.enrolments import JobSource
+from store.flows import FlowRow
 from workflows.contract import JourneyInput, Perform, journey_id
 
 QUEUE = "nobody"
@@ -54,8 +57,14 @@ async def _rate(work: Callable[[Sequence[str]], Awaitable[object]], people: Sequ
 
 
 async def _bulk(ferd: Ferd, people: Sequence[str]) -> None:
-    proposals = [Proposal(ferd.flow, person, "api") for person in people]
-    await ferd.core.dispatcher.write(lambda session: ferd.core.enrolment.propose_all(session, proposals, now()))
+    """As POST /v1/flows/{id}/enrolments does, and then the flow's background work."""
+
+    def begin(session: Session) -> None:
+        flow = session.get_one(FlowRow, ferd.flow)
+        ferd.core.jobs.begin(session, flow, JobSource.PEOPLE, now(), people=people)
+
+    await ferd.core.db.write(begin)
+    await ferd.core.background.settle(ferd.flow, lambda _: None)
 
 
 async def _bare(ferd: Ferd, people: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "c5efc2adc15c"
-down_revision = "c9c291b6d50a"
+down_revision = "7a40f6a9c1b4"
 branch_labels = None
 depends_on = None
 
