@@ -86,8 +86,9 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Period = Annotated[timedelta, BeforeValidator(_period)]
 Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
 Cap = Annotated[str, _matching(r"[1-9]\d{0,5} per (day|week)$", "write a number and a unit, as in '3 per week'")]
-# Said where a setting is read and kept, but nothing is done by it: nobody may believe that it holds.
-_NOT_YET = "Not carried out by this version."
+Speed = Annotated[
+    str, _matching(r"[1-9]\d{0,8} per (minute|hour|day)$", "write a number and a unit, as in '300 per minute'")
+]
 DatabaseUrl = Annotated[
     SecretStr, _matching(r"sqlite:///.|postgresql://.", "write sqlite:///path or postgresql://user:password@host/name")
 ]
@@ -200,15 +201,17 @@ class Settings(BaseSettings):
         title="Hook key",
         description="Lets in who reports bounces and replies, as ?key=… or Bearer; the API key does so too.",
     )
+    rate_email: Speed | None = Field(
+        None, title="E-mail rate", description="Most e-mails over all flows, as in '300 per minute'."
+    )
+    rate_sms: Speed | None = Field(
+        None, title="SMS rate", description="Most SMS over all flows, as in '60 per minute'."
+    )
     cap_email: Cap | None = Field(
-        None,
-        title="E-mail cap",
-        description=f"Most e-mails to one person over all flows, as in '3 per week'. {_NOT_YET}",
+        None, title="E-mail cap", description="Most e-mails to one person over all flows, as in '3 per week'."
     )
     cap_sms: Cap | None = Field(
-        None,
-        title="SMS cap",
-        description=f"Most SMS to one person over all flows, as in '1 per day'. {_NOT_YET}",
+        None, title="SMS cap", description="Most SMS to one person over all flows, as in '1 per day'."
     )
     retention_full: Period = Field(
         timedelta(days=180),

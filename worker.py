@@ -34,6 +34,7 @@ from activities.elsewhere import NOTHING_ELSEWHERE, Elsewhere
 from activities.files import StoredFiles
 from activities.mail.smtp import SmtpMail
 from activities.mail.tokens import Tokens
+from activities.pace import Limits
 from activities.retention import Retention
 from activities.scripts.runs import ScriptRunner
 from activities.sms.twilio import TwilioSms
@@ -41,6 +42,8 @@ from activities.web import Web
 from activities.webhooks.calls import WebhookCalls
 from activities.webhooks.deliveries import Deliveries
 from flows.ports import CallWebhook, Email, Port, Sms
+from flows.steps.base import Channel
+from flows.units import Rate
 from settings import Settings
 from store.database import Database
 from workflows.contract import TASK_QUEUE, control_queue
@@ -108,7 +111,12 @@ class _Room:
         self.web = Web(private=settings.private_webhooks)
         elsewhere, crm = _crm(settings, self._db, self.web)
         self.core = Core.build(
-            self._db, client, task_queue=queue, suppression=suppression, elsewhere=elsewhere
+            self._db,
+            client,
+            task_queue=queue,
+            suppression=suppression,
+            elsewhere=elsewhere,
+            limits=_limits(settings),
         )
         self.retention = Retention(self._db, settings.retention_full, settings.retention_thin, now)
         self.mail = SmtpMail(
@@ -178,6 +186,16 @@ def _crm(settings: Settings, db: Database, web: Web) -> tuple[Elsewhere, Port[An
         return superoffice.ELSEWHERE, superoffice.SuperOfficeCrm(db, SuperOffice(web, access, now))
     elsewhere = webhook.ELSEWHERE if settings.crm == "webhook" else NOTHING_ELSEWHERE
     return elsewhere, webhook.WebhookCrm(db, web, webhook.CrmAddress(url, secret), now)
+
+
+def _limits(settings: Settings) -> Limits:
+    rates: dict[Channel, str | None] = {"email": settings.rate_email, "sms": settings.rate_sms}
+    caps: dict[Channel, str | None] = {"email": settings.cap_email, "sms": settings.cap_sms}
+    return Limits(_given(rates), _given(caps))
+
+
+def _given(limits: Mapping[Channel, str | None]) -> dict[Channel, Rate]:
+    return {channel: Rate.parse(limit) for channel, limit in limits.items() if limit is not None}
 
 
 def _with_pydantic(converter: DataConverter | None) -> DataConverter:

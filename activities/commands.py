@@ -89,7 +89,7 @@ def command(
     write_down(session, flow, row.status, to, now, why)
     if FlowStatus.PAUSED in (row.status, to):
         (pauses.begin if to is FlowStatus.PAUSED else pauses.end)(session, now, flow=flow)
-    row.status = to
+    row.status, row.paused_because = to, why if to is FlowStatus.PAUSED else ""
     _changed(session, row, now)
     return Commanded(to, ledger.under_way(session, flow))
 

@@ -25,6 +25,7 @@ from activities.handover import HandOvers, leave_for
 from activities.jobs import EnrolmentJobs
 from activities.journey import JourneyActivities
 from activities.merging import Merging
+from activities.pace import NO_LIMITS, Limits, Pace
 from activities.participants import Participants
 from activities.reactions import Reacting
 from activities.recount import Recounts
@@ -80,8 +81,9 @@ class Core:
         clock: Callable[[], datetime] = now,
         suppression: Suppression | None = None,
         elsewhere: Elsewhere = NOTHING_ELSEWHERE,
+        limits: Limits = NO_LIMITS,
     ) -> "Core":
-        """Put it together."""
+        """Put it together. `limits` are minded where messages are sent: by workers."""
         dispatcher = Dispatcher(db, client, task_queue)
         definitions = Definitions()
 
@@ -100,7 +102,7 @@ class Core:
         jobs = EnrolmentJobs(definitions, crm, enrolment)
         rules = Rules(definitions, crm, HandOvers(enrolment, crm).hand_over)
         in_store: dict[type, StorePort] = {**dict.fromkeys(crm.performs, crm), StartScript: ScriptStarts()}
-        steps = Steps(rules, in_store, elsewhere)
+        steps = Steps(rules, in_store, Pace(limits), elsewhere)
         attention = Attention(Participants(rules), Repeats(steps))
         reacting = Reacting(enrolment, crm)
         tracking = Tracking(events, crm, definitions, reacting)

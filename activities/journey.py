@@ -17,6 +17,7 @@ from sqlmodel import Session
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities import breaker
 from activities.dispatcher import Dispatcher
 from activities.events import Event, Events
 from activities.standing import Standing, UnknownParticipant
@@ -105,6 +106,8 @@ class JourneyActivities:
         plan = await self._dispatcher.write(
             lambda session: self._steps.settle(session, given.participant, begun, outcome, now, last_try=last_try)
         )
+        if not isinstance(outcome, Done):
+            await self._dispatcher.write(lambda session: breaker.look(session, self._steps.rules, given.flow, now))
         if plan is None:
             raise ApplicationError(f"{type(outcome).__name__}: {begun.key}", type=type(outcome).__name__)
         return plan

@@ -27,6 +27,8 @@ def visit_of(key: str) -> int:
     return int(key.rpartition("/")[2])
 
 
+_OPEN = (EffectStatus.PLANNED, EffectStatus.UNKNOWN)
+
 Beginning = Literal["begun", "settled", "lost"]
 _LOOK_UP = (
     select(EffectRow, MessageRow)
@@ -40,6 +42,11 @@ def look_up(session: Session, key: str) -> tuple[EffectRow | None, MessageRow | 
     """What is known of an effect, locked, and the message that it sends."""
     found = session.execute(_LOOK_UP, {"key": key}, execution_options=AS_WRITTEN).one_or_none()
     return (None, None) if found is None else (found[0], found[1])
+
+
+def may_begin(effect: EffectRow | None, *, repeat: bool) -> bool:
+    """Whether `begin` would begin it, for an attempt that has not planned it itself."""
+    return effect is None or effect.status is EffectStatus.FAILED or (repeat and effect.status in _OPEN)
 
 
 def begin(

@@ -14,6 +14,7 @@ from sqlmodel import Session
 from activities import eligibility, ledger
 from activities.elsewhere import NOTHING_ELSEWHERE, Elsewhere
 from activities.mail.compose import mail_id
+from activities.pace import Pace
 from activities.sparing import spared_from
 from activities.standing import Rules, Standing
 from flows.calendar import Workdays, only_on
@@ -62,9 +63,14 @@ class Steps:
     """Enters and settles steps that act."""
 
     def __init__(
-        self, rules: Rules, store_ports: Mapping[type, StorePort], elsewhere: Elsewhere = NOTHING_ELSEWHERE
+        self,
+        rules: Rules,
+        store_ports: Mapping[type, StorePort],
+        pace: Pace,
+        elsewhere: Elsewhere = NOTHING_ELSEWHERE,
     ) -> None:
         self.rules = rules
+        self._pace = pace
         self.store_ports = {kind: port for kind, port in store_ports.items() if kind not in elsewhere.requests}
         self._copies = {kind: port for kind, port in store_ports.items() if kind in elsewhere.copied}
         self._unkeyed = elsewhere.unkeyed
@@ -152,6 +158,10 @@ class Steps:
             raise TypeError(f"{step.id} acts, yet answered {move}")
         if in_store and type(move.request) not in self.store_ports:
             raise LeavesStore(step.id)
+        if isinstance(step, Message) and not mine and ledger.may_begin(effect, repeat=self.repeats(step)):
+            later = self._pace.later(here, step)
+            if later is not None:
+                return later
         return self._begin(here, step, move, effect, sent, mine=mine)
 
     def _spared(self, here: Standing, step: Action, why: str, *, mine: bool) -> Plan:
@@ -369,6 +379,7 @@ class Steps:
             )  # fmt: skip
             here.session.add(row)
         row.at, row.state, row.text = here.now, EffectStatus.PLANNED, sent.text
+        row.transactional = isinstance(step, Message) and step.transactional
         row.notice = isinstance(step, Notification)
         if isinstance(sent, Sms):
             row.to, row.sender = ", ".join((sent.to, *sent.also)), sent.sender

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from activities import versions
+from activities import pace, versions
 from activities.crm.values import Line
 from activities.definitions import UnknownFlow
 from activities.lifecycle import allowed
@@ -113,6 +113,7 @@ class FlowSummary(BaseModel):
     id: str
     name: str
     status: FlowStatus
+    paused_because: str = Field(description="Why it paused itself (LIFE_17); empty: it did not.")
     version: int
     commands: list[Command]
     created_at: datetime
@@ -120,10 +121,20 @@ class FlowSummary(BaseModel):
     statistics: FlowStatistics
 
 
+class Throttled(BaseModel):
+    """Those who wait because of a throttle, in the order in which they came."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    waiting: int
+    last_leaves_at: datetime | None
+
+
 class FlowPublic(FlowSummary):
     """A flow."""
 
     description: str
+    throttled: Throttled = Field(description="Who waits for a throttle.")
     problems: list[FlowProblem]
     under_way: bool = Field(description="A command's background work is not finished yet.")
     temporal: str | None = Field(description="Its workflow in the Temporal UI.")
@@ -182,6 +193,7 @@ async def get(engine: EngineDep, response: Response, flow: PathId) -> FlowPublic
         return FlowPublic(
             **_summary(engine, session, row),
             description=outline.flow.description,
+            throttled=Throttled.model_validate(pace.waiting(session, flow, engine.clock())),
             problems=problems_of(engine, session, outline.flow, places(_source(session, row))),
             under_way=row.applied_epoch < row.epoch,
             temporal=engine.workflow_page(f"flow/{flow}"),

@@ -11,7 +11,6 @@ from flows.catalog import Acting, Catalog, unknown
 from flows.definition import Flow
 from flows.events import OF_READERS, ActionFilter, EventFilter, Trigger, references
 from flows.moments import resolve
-from flows.pending import pending
 from flows.problems import Place, Problem
 from flows.reactions import repeated
 from flows.senders import FixedSender, OwnerSender
@@ -37,7 +36,6 @@ def problems(flow: Flow, catalog: Catalog, source: Source | None = None) -> list
             *_success(flow, catalog),
             *_steps(flow, catalog),
             *_repeated(flow, catalog),
-            *pending(flow),
         ]
     if source is None:
         return found

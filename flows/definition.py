@@ -79,8 +79,12 @@ class Settings(Strict):
     pause_dates: PauseDates | None = Field(
         default=None, title="Pause dates", description="Days on which no action is carried out (LIFE_13)."
     )
-    circuit_breaker: CircuitBreaker | None = Field(
-        default=None, title="Circuit breaker", description="When the flow pauses itself because sends fail (LIFE_17)."
+    circuit_breaker: CircuitBreaker | Literal["off"] | None = Field(
+        default=None,
+        title="Circuit breaker",
+        description="When the flow pauses itself because sends fail: more than 20 percent of the last 50 unless said "
+        "otherwise; off: never (LIFE_17).",
+        examples=["off", {"failed": "10 percent", "of_last": 100}],
     )
     skip_creating: bool = Field(
         default=False,

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import column_property
 from sqlmodel import Field, SQLModel, col
 
@@ -41,7 +41,7 @@ class FlowRow(SQLModel, table=True):
 
     `epoch` counts commands, `applied_epoch` those whose background work (release, cancel) is done. `generation` grows
     when everyone inside is cancelled at once: a participant of an older one reads as cancelled (LIFE_15), for the
-    reason that `ends` gives of its generation.
+    reason that `ends` gives of its generation. `paused_because`: why it paused itself (LIFE_17).
     """
 
     __tablename__ = "flow"
@@ -54,6 +54,7 @@ class FlowRow(SQLModel, table=True):
     applied_epoch: int = 0
     generation: int = 1
     ends: dict[str, str] = Field(sa_type=Json, default_factory=dict, sa_column_kwargs={"server_default": "{}"})
+    paused_because: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
     archived: bool = False
     deleted: bool = False
     ancestor: str | None = None

@@ -21,7 +21,8 @@ class ParticipantRow(SQLModel, table=True):
     steps done, never done again. `held` are the reasons why it may not move (PART_4), `holding` that the journey rests
     on one. `wake` marks a signal that may have been lost: the sweep sends it again. `started` says that the workflow is
     known to have been started. `arm` is the side of a comparison it is on, `converted_at` when it first met the success
-    criterion, inside or after (TRIG_12).
+    criterion, inside or after (TRIG_12). `queue` and `place` are where and when
+    it may send its message (STEP_20).
     """
 
     __tablename__ = "participant"
@@ -39,6 +40,13 @@ class ParticipantRow(SQLModel, table=True):
         ),
         Index("participant_of_person", "person", "flow"),
         Index("participant_in_flow", "flow", "generation", "status", "number"),
+        Index(
+            "participant_in_queue",
+            "flow",
+            "place",
+            sqlite_where=text("place IS NOT NULL"),
+            postgresql_where=text("place IS NOT NULL"),
+        ),
         Index("participant_at_step", "flow", "step", "number"),
         Index(
             "participant_holding",
@@ -90,6 +98,8 @@ class ParticipantRow(SQLModel, table=True):
     held: list[str] = Field(sa_type=Json, default_factory=list)
     holding: bool = False
     wake: datetime | None = Field(default=None, sa_type=Moment)
+    queue: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    place: datetime | None = Field(default=None, sa_type=Moment)
     started: bool = False
     success_at: datetime | None = Field(default=None, sa_type=Moment)
     success_before: bool = False
@@ -219,6 +229,7 @@ class MessageRow(SQLModel, table=True):
             sqlite_where=text("mail_id IS NOT NULL"),
             postgresql_where=text("mail_id IS NOT NULL"),
         ),
+        Index("message_of_flow", "flow", "at"),
     )
 
     id: str = Field(primary_key=True)
@@ -240,6 +251,7 @@ class MessageRow(SQLModel, table=True):
     state: EffectStatus = Field(default=EffectStatus.PLANNED, sa_type=Choice(EffectStatus))
     delivery: str | None = None
     mail_id: str | None = None
+    transactional: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     notice: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     at: datetime = Field(sa_type=Moment)
     opened_at: datetime | None = Field(default=None, sa_type=Moment)

@@ -181,6 +181,13 @@ class Message(Action):
         "waits for it (STEP_21), and carries no unsubscribe link.",
     )
 
+    over_cap: Literal["wait", "skip"] = Field(
+        default="wait",
+        title="Over the cap",
+        description="When the person has got as many messages as the frequency cap allows: wait until it allows one "
+        "more, or skip this one (STEP_21).",
+    )
+
     def without_address(self) -> GoOn | Leave:
         """What happens to who has no address of the step's channel (PART_2)."""
         return Leave(Reason.NO_ADDRESS, f"no address for {self.channel}")
@@ -188,7 +195,8 @@ class Message(Action):
     def timing(self, flow: "Flow") -> object:
         """Also the sending window, by the flow's calendar, and the throttle."""
         window = flow.email.window if self.channel == "email" else flow.sms.window
-        return super().timing(flow), window, flow.settings.calendar, flow.settings.throttle, self.transactional
+        settings = flow.settings
+        return super().timing(flow), window, settings.calendar, settings.throttle, self.transactional, self.over_cap
 
 
 def hand_over_problems(hand_over: HandOver | None, flow: "Flow", catalog: Catalog, *where: str) -> Iterator[Problem]:

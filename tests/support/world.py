@@ -313,6 +313,14 @@ class World:
             ).all()
         )
 
+    async def messages_of(self, flow: str) -> Sequence[MessageRow]:
+        """The messages of a flow."""
+        return await self.db.read(
+            lambda session: session.scalars(
+                select(MessageRow).where(col(MessageRow.flow) == flow).order_by(col(MessageRow.at))
+            ).all()
+        )
+
     async def happens(self, type: str, person: str, at: datetime | None = None, **data: Any) -> None:
         """Something happens to a person."""
         event = Event(type, at or now(), person, data=data)
