@@ -12,7 +12,7 @@ from flows.making import CreateFollowUp as Request
 from flows.making import FreeTime
 from flows.model import Id, Strict
 from flows.problems import Problem
-from flows.steps.creating import DayOrDuration, Owned, text_problems
+from flows.steps.creating import AnyDay, Owned, text_problems
 from flows.units import Duration
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ class CreateFollowUp(Owned):
     type: Id | None = Field(
         default=None, title="Type", description="The follow-up type; it decides which fields apply.", examples=["phone"]
     )
-    due: DayOrDuration | None = Field(
+    due: AnyDay | None = Field(
         default=None,
         title="Due",
         description="Makes it a to-do: when it is to be done.",
-        examples=[{"after": "3 workdays"}, {"date": "2026-12-31"}, "1 week"],
+        examples=[{"after": "3 workdays"}, {"date": "2026-12-31"}, "1 week", "2026-12-31"],
     )
     meeting: (
         Annotated[

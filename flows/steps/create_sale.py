@@ -1,5 +1,6 @@
 """Create sale: an opportunity with the person (STEP_8)."""
 
+import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -53,7 +54,7 @@ class CreateSale(Owned):
         Literal["by_type"] | Day,
         BeforeValidator(
             lambda given: given if given == BY_TYPE else as_day(given),
-            json_schema_input_type=Literal["by_type"] | Duration | Day,
+            json_schema_input_type=Literal["by_type"] | Duration | dt.date | Day,
         ),
     ] = Field(
         default="by_type",

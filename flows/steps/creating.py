@@ -1,5 +1,6 @@
 """What the steps that create in the CRM share: a title, an owner, dates, and the checks of what they refer to."""
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from datetime import date
@@ -59,11 +60,15 @@ class Day(Strict):
 
 
 def as_day(given: object) -> object:
-    """A day that is written as its duration alone, `3 workdays`."""
-    return {"after": given} if isinstance(given, str) else given
+    """A day that is written as its duration or its date alone: `3 workdays`, `2026-12-31`."""
+    if isinstance(given, date):
+        return {"date": given}
+    if isinstance(given, str):
+        return {"date" if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", given) else "after": given}
+    return given
 
 
-DayOrDuration = Annotated[Day, BeforeValidator(as_day, json_schema_input_type=Duration | Day)]
+AnyDay = Annotated[Day, BeforeValidator(as_day, json_schema_input_type=Duration | date | Day)]
 
 
 class Creating(Action):

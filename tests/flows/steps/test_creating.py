@@ -1,5 +1,6 @@
 """STEP_6-9: what is wrong with a step that makes something in the CRM is said before the flow runs (LIFE_2)."""
 
+from json import dumps
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from activities.crm.kinds import permits
 from flows.catalog import GivenCatalog
 from flows.checks import problems
+from flows.loading import read
 from flows.problems import Problem
 from tests.flows.steps.arrival import flow_with
 
@@ -103,6 +105,7 @@ def test_STEP_8_and_others_what_may_surprise_is_a_warning(
     ("kind", "settings"),
     [
         ("create_follow_up", {**TODO, "due": {"date": "2026-12-31"}, "files": ["map.png"]}),
+        ("create_follow_up", {**TODO, "due": "2026-12-31"}),
         ("create_follow_up", {**MEETING, "agenda": "<b>x</b>", "meeting": {"first_free_after": "2 workdays"}}),
         ("create_request", {**TICKET, "type": "complaint", "status": "open", "priority": "B"}),
         ("create_request", {"title": "Ask", "category": "coffee"}),
@@ -112,3 +115,10 @@ def test_STEP_8_and_others_what_may_surprise_is_a_warning(
 )
 def test_what_is_right_is_no_problem(kind: str, settings: dict[str, Any]) -> None:
     assert found(kind, settings) == []
+
+
+@pytest.mark.parametrize("due", ["3 days late", "2026-13-01", "tomorrow", {}, {"after": "1 day", "date": "2026-12-31"}])
+def test_SAFE_5_a_day_that_cannot_be_read_is_refused_at_its_place(due: Any) -> None:
+    loaded = read(dumps({"id": "f", "steps": [{"id": "s", "kind": "create_follow_up", **TODO, "due": due}]}), "f.json")
+    assert loaded.flow is None
+    assert all(problem.pointer.startswith("/steps/0/due") for problem in loaded.problems)
