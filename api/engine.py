@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import structlog
 from fastapi import Depends, Request
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 from temporalio.client import Client
 
@@ -61,7 +60,7 @@ class Engine(Services):
             await asyncio.sleep(pause.total_seconds())
             try:
                 await self.dispatcher.write(work)
-            except SQLAlchemyError as error:
+            except Exception as error:  # the sweep does it
                 log.warning("later_failed", error=type(error).__name__)
 
         task = asyncio.create_task(run())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -9,8 +10,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from activities.sms.twilio import TwilioSms
+from api.phone import is_local
 from flows.ports import NotDone, Sms
 from postbox.phone import router
+from settings import Settings
 
 TOKEN = "t" * 32
 ANSWERS: list[tuple[str, str]] = []
@@ -85,6 +88,21 @@ async def test_a_number_that_is_none_is_unreachable(app: FastAPI) -> None:
     with pytest.raises(NotDone) as caught:
         await send(app, "12", "Hei")
     assert caught.value.unreachable
+
+
+@pytest.mark.parametrize(
+    ("changed", "open"),
+    [
+        ({}, True),
+        ({"host": "0.0.0.0"}, True),
+        ({"smtp_url": "smtp://relay.example:25"}, True),
+        ({"host": "0.0.0.0", "smtp_url": "smtp://relay.example:25"}, False),
+        ({"sms_url": "https://api.twilio.com"}, False),
+    ],
+)
+def test_strangers_find_no_phone(changed: dict[str, Any], open: bool, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, api_key=TOKEN, secret_keys=TOKEN, **changed)  # type: ignore[arg-type]
+    assert is_local(settings) is open
 
 
 def test_people_may_answer(browser: TestClient) -> None:
