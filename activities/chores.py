@@ -7,9 +7,10 @@ which does no harm: what is done no longer needs doing.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
+import structlog
 from sqlalchemy import select
 from sqlmodel import Session, col
 
@@ -22,7 +23,11 @@ from activities.standing import UnknownParticipant
 from store.chores import WHAT, Attend, ChoreRow, CleanUp, What
 from store.columns import new_id
 
+log = structlog.get_logger(__name__)
+
 PAGE = 100
+# After a page that failed.
+LATER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,14 @@ class Chores:
         """Carry on with every chore to its end; answers how many pages that took."""
         pages = 0
         while (chore := await self._dispatcher.write(partial(_oldest, self._clock()))) is not None:
-            after = await self._page(WHAT.validate_python(chore.what), chore)
-            await self._dispatcher.write(partial(_carry_on, chore.id, after))
             pages += 1
+            try:
+                after = await self._page(WHAT.validate_python(chore.what), chore)
+            except Exception as error:  # the others do not stand behind it
+                log.warning("chore_failed", chore=chore.id, error=type(error).__name__)
+                await self._dispatcher.write(partial(_put_off, chore.id, self._clock() + LATER))
+            else:
+                await self._dispatcher.write(partial(_carry_on, chore.id, after))
         return pages
 
     async def _page(self, what: What, chore: ChoreRow) -> str | None:
@@ -112,3 +122,9 @@ def _carry_on(id: str, after: str | None, session: Session) -> None:
         session.delete(chore)
     else:
         chore.after = after
+
+
+def _put_off(id: str, until: datetime, session: Session) -> None:
+    chore = session.get(ChoreRow, id, with_for_update=True)
+    if chore is not None:
+        chore.at = until

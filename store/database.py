@@ -32,6 +32,7 @@ _BRAKES = 0x6272616B65  # "brake": any constant of our own
 _LOCK_ALONE = text("SELECT pg_advisory_xact_lock(:key)")
 _LOCK_SHARED = text(f"SELECT pg_advisory_xact_lock_shared(:key), pg_advisory_xact_lock_shared({_BRAKES})")
 _SQLITE_READERS = 4
+_BUSY = 30  # seconds that SQLite waits for another process
 
 
 class Database:
@@ -118,7 +119,9 @@ class Database:
         """Leave nothing of what was erased in SQLite's log beside the file. PostgreSQL's VACUUM does so in its time."""
         if self.sqlite:
             with self._turn(), closing(self._writer.raw_connection()) as connection:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                # A reader that is under way is waited for shortly: writers stand behind us. What stays goes next time.
+                for pragma in ("busy_timeout=1000", "wal_checkpoint(TRUNCATE)", f"busy_timeout={_BUSY * 1000}"):
+                    connection.cursor().execute(f"PRAGMA {pragma}")
 
     def close(self) -> None:
         """End the threads and connections; running transactions finish first."""
@@ -159,7 +162,7 @@ def _sqlite(url: str, *, size: int, begin: str) -> Engine:
         max_overflow=0,
         pool_timeout=60,
         hide_parameters=True,
-        connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
+        connect_args={"check_same_thread": False, "timeout": _BUSY, "isolation_level": None},
     )
 
     @event.listens_for(engine, "connect")

@@ -1,5 +1,6 @@
 """The attention list over HTTP: unknown effects sent again, and the same done about many entries at once."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from activities import chores
 from store.chores import ChoreRow
 from tests.support.running import Running, problem
 from tests.support.waiting import eventually
-from tests.support.world import mail, wait
+from tests.support.world import mail, now, wait
 
 
 async def unknown(ferd: Running, flow: str, **person: Any) -> str:
@@ -132,3 +133,17 @@ async def test_a_company_of_thousands_is_told_page_by_page(
     assert await still_ferd.world.count(ChoreRow, col(ChoreRow.after) == people[1]) == 1
     assert await still_ferd.world.core.chores.once() == 2
     assert await told() == [True] * 5
+
+
+async def test_a_chore_that_fails_holds_up_no_other(still_ferd: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is put off, and tried again later."""
+    monkeypatch.setattr("activities.crm.companies.PAGE", 1)
+    world = still_ferd.world
+    broken = ChoreRow(id="cho_1", what={"type": "unheard_of"}, at=now() - timedelta(days=1))
+    await world.db.write(lambda session: session.add(broken))
+    company = (await still_ferd.post("/companies", {"name": "Fjord"}, 201))["id"]
+    people = [await world.person(company=company) for _ in range(2)]
+    await still_ferd.api.patch(f"/v1/companies/{company}", json={"employees": 7})
+    assert await world.core.chores.once() == 2
+    assert "person_updated" in [type for type, _ in await still_ferd.events(people[1])]
+    assert await world.count(ChoreRow, col(ChoreRow.at) > now()) == 1
