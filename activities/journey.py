@@ -21,7 +21,7 @@ from activities import breaker
 from activities.dispatcher import Dispatcher
 from activities.events import Event, Events
 from activities.standing import Standing, UnknownParticipant
-from activities.steps import Begun, LeavesStore, Steps
+from activities.steps import Begun, Steps
 from flows.outcome import Reason, Status
 from flows.ports import Done, NotDone, Port, Request, Silence
 from flows.steps import KINDS
@@ -94,8 +94,6 @@ class JourneyActivities:
                 )
             except UnknownParticipant:
                 return _removed(given.position)
-            except LeavesStore as step:
-                raise ApplicationError(str(step), type="LeavesStore") from None
             if not isinstance(begun, Begun):
                 return begun
             if time.monotonic() - planned <= FRESH:

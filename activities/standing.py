@@ -228,9 +228,9 @@ class Standing:
         )
         self.tell(Line(self.row.step, "", "admitted", "left the queue"))
 
-    def due(self, step: BaseStep) -> Plan:
-        """The step is what comes next."""
-        self._next(self.perform(step.id))
+    def due(self, step: BaseStep, *, away: bool = False) -> Plan:
+        """The step is what comes next; `away`: not beside the workflow task, for it leaves our store after all."""
+        self._next(self.perform(step.id, away=away))
         return self.plan
 
     def _walk(self, start: str | None, *, arriving: bool) -> BaseStep | None:
@@ -268,7 +268,7 @@ class Standing:
             then=self.perform(then),
         )
 
-    def perform(self, step: str | None) -> Perform:
+    def perform(self, step: str | None, *, away: bool = False) -> Perform:
         """The plan to come to a step (None: the end) and do what is due there."""
         at = self.outline.step[step] if step is not None else None
         return Perform(
@@ -277,7 +277,7 @@ class Standing:
             step=at.id if at else "",
             kind=at.kind if at else "finish",
             summary=at.summary() if at else "Finish",
-            local=at is None or at.in_store,
+            local=at is None or (at.in_store and not away),
         )
 
     def wait_here(self, step: BaseStep, until: datetime, why: str, *, then: Perform | None = None) -> Plan:

@@ -45,10 +45,6 @@ class StorePort(Protocol):
         """Do it. Raises NotDone with nothing changed: behind a savepoint of its own."""
 
 
-class LeavesStore(Exception):
-    """The effect leaves our store, and may not be begun where it was tried; nothing was changed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Begun:
     """An effect that was planned and has to be handed over now."""
@@ -88,8 +84,8 @@ class Steps:
     ) -> Plan | Begun:
         """Pass the gate with the plan at this position; do what the store itself can do, else plan the effect.
 
-        `mine`: this very attempt has planned the effect already and not yet called. `in_store`: raise LeavesStore
-        rather than begin an effect elsewhere.
+        `mine`: this very attempt has planned the effect already and not yet called. `in_store`: begin no
+        effect elsewhere, but plan it as a common activity.
         """
         here = Standing.lock(session, participant, now, self.rules)
         here.row.started, here.row.wake = True, None
@@ -157,7 +153,7 @@ class Steps:
         if not isinstance(move, Do):
             raise TypeError(f"{step.id} acts, yet answered {move}")
         if in_store and type(move.request) not in self.store_ports:
-            raise LeavesStore(step.id)
+            return here.due(step, away=True)
         if isinstance(step, Message) and not mine and ledger.may_begin(effect, repeat=self.repeats(step)):
             later = self._pace.later(here, step)
             if later is not None:
