@@ -237,29 +237,27 @@ class Enrolment:
     ) -> list[Enrolled]:
         status = Status.QUEUED if flow.paused else Status.ACTIVE
         plan = _first(flow, outline)
+        # What all of them share is made once: a model for each would cost more than the rest together.
+        newcomer = ParticipantRow(
+            id="", flow=flow.id, person="", generation=flow.generation, version=flow.version, status=status,
+            step=plan.step, since=now, plan=plan.model_dump(mode="json"), enrolled_at=now,
+        ).model_dump(exclude={"number"})  # fmt: skip
         rows = [
-            ParticipantRow(
-                id=new_id("par"),
-                flow=flow.id,
-                person=proposal.person,
-                key=key_value(outline.flow.enrolment.key, proposal.event or {}),
-                generation=flow.generation,
-                version=flow.version,
-                status=status,
-                step=plan.step,
-                since=now,
-                plan=plan.model_dump(mode="json"),
-                enrolled_at=now,
-                arm=arm_of(proposal.person, flow.id, outline.flow.settings.control_group),
-                cause=[*proposal.cause, flow.id],
-                event=dict(proposal.event or {}),
-            ).model_dump(exclude={"number"})
+            {
+                **newcomer,
+                "id": new_id("par"),
+                "person": proposal.person,
+                "key": key_value(outline.flow.enrolment.key, proposal.event or {}),
+                "arm": arm_of(proposal.person, flow.id, outline.flow.settings.control_group),
+                "cause": [*proposal.cause, flow.id],
+                "event": dict(proposal.event or {}),
+            }
             for proposal in taken
         ]
+        line = JournalRow(participant="", flow=flow.id, at=now, event="enrolled", text="")
+        told = line.model_dump(exclude={"number"})
         lines = [
-            JournalRow(
-                participant=row["id"], flow=flow.id, at=now, event="enrolled", text=_told(proposal, row["arm"])
-            ).model_dump(exclude={"number"})
+            {**told, "participant": row["id"], "text": _told(proposal, row["arm"])}
             for row, proposal in zip(rows, taken, strict=True)
         ]
         session.execute(insert(ParticipantRow), rows)
@@ -310,10 +308,10 @@ class Enrolment:
         kept = [(proposal, no) for proposal, no in refused if job or no is Refusal.LOOP]
         if not kept:
             return
+        refusal = RefusalRow(flow=flow.id, job=job, person="", reason=Refusal.LOOP, why="", at=now)
+        same = refusal.model_dump(exclude={"number"})
         rows = [
-            RefusalRow(
-                flow=flow.id, job=job, person=proposal.person, reason=no, why=proposal.why, event=proposal.type, at=now
-            ).model_dump(exclude={"number"})
+            {**same, "person": proposal.person, "reason": no, "why": proposal.why, "event": proposal.type}
             for proposal, no in kept
         ]
         session.execute(insert(RefusalRow), rows)

@@ -1,6 +1,7 @@
 """The store behind `flows.facts.Records`: what a step looks up about one participant."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import bindparam, exists, func, select
@@ -9,7 +10,6 @@ from sqlmodel import Session, col
 from activities.crm.embedded import EmbeddedCrm
 from flows.events import of_same_key
 from flows.facts import Content, Happening, Values
-from flows.outcome import Status
 from store.database import AS_WRITTEN
 from store.journeys import EffectStatus, EventRow, EventUse, MessageRow, ParticipantRow
 from store.library import ContentRow, LinkRow
@@ -21,10 +21,23 @@ _CONTENT = select(ContentRow).where(col(ContentRow.id) == bindparam("id"))
 _LINKS = select(col(LinkRow.id), col(LinkRow.url))
 
 
+@dataclass(frozen=True, slots=True)
+class _Nobody:
+    """A person who is no participant: what is asked of a row, and nothing more, because there are many of them."""
+
+    person: str
+    id: str = ""
+    key: str = ""
+    acted_at: datetime | None = None
+    enrolled_at: datetime = _NEVER
+
+
 class StoreRecords:
     """Looks up in one transaction, for one participant. `key` is the field that the flow is keyed by (TRIG_13)."""
 
-    def __init__(self, session: Session, row: ParticipantRow, crm: EmbeddedCrm, key: str | None = None) -> None:
+    def __init__(
+        self, session: Session, row: ParticipantRow | _Nobody, crm: EmbeddedCrm, key: str | None = None
+    ) -> None:
         self._session = session
         self._row = row
         self._crm = crm
@@ -122,11 +135,7 @@ class PageRecords(StoreRecords):
         members: Collection[tuple[str, str]] = (),
         groups: Collection[str] = (),
     ) -> None:
-        nobody = ParticipantRow(
-            id="", flow="", person=person, generation=0, version=0, status=Status.QUEUED, since=_NEVER,
-            enrolled_at=_NEVER, plan={},
-        )  # fmt: skip
-        super().__init__(session, nobody, crm)
+        super().__init__(session, _Nobody(person), crm)
         self._members, self._groups = members, groups
 
     def member_of(self, group: str) -> bool:
