@@ -21,6 +21,7 @@ from flows.diary import SEARCH
 from flows.making import CreateFollowUp, CreateRequest, CreateSale, Distribute, FreeTime
 from flows.ports import Done
 from store.kinds import AssociateGroup, Category, FollowUpType
+from store.locks import lock_person
 from store.people import Associate, Person
 from store.work import FollowUp, RequestRow, Sale
 
@@ -103,7 +104,9 @@ class Making:
             chosen = asked.fallback
         if chosen is None:
             raise Unavailable("None of the associates is available.", "Add others, or a fallback.")
-        person = session.get_one(Person, asked.origin.person, with_for_update=True)
+        person = lock_person(session, asked.origin.person)
+        if person is None:
+            raise Missing("person", asked.origin.person)
         self._people.save(session, person, {asked.owner: chosen}, at, cause=cause)
         return Done(text=f"Given to {chosen}", data={"owner": chosen})
 

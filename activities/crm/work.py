@@ -25,6 +25,7 @@ from flows.units import Duration
 from store.journeys import ParticipantRow
 from store.kinds import Category, FollowUpType, RequestType, SaleType
 from store.library import FileRow
+from store.locks import lock_person
 from store.people import Associate, Company, Person, Project
 from store.work import FollowUp, RequestRow, Sale
 
@@ -258,7 +259,7 @@ def _refuse(found: Iterable[Fault]) -> None:
 def _lock(session: Session, person: str | None) -> None:
     """The person first, as everywhere."""
     if person is not None:
-        session.connection().execute(select(col(Person.id)).where(col(Person.id) == person).with_for_update())
+        lock_person(session, person)
 
 
 # --- what is told --------------------------------------------------------------------------------------------------
