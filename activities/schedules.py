@@ -88,6 +88,11 @@ def withdraw(session: Session, flow: str, id: str | None = None) -> None:
     ask(session, FlowChanged(flow, row.name))
 
 
+def forget_file(session: Session, flow: str) -> None:
+    """What the flow's file says about its start and close does not count."""
+    session.execute(delete(ScheduledCommand).where(col(ScheduledCommand.flow) == flow, col(ScheduledCommand.by_file)))
+
+
 def carry_out(session: Session, definitions: Definitions, catalog: Catalog, flow: str, now: datetime) -> list[str]:
     """Give the flow the commands whose time has come, in their order; a line for each."""
     locked(session, flow)

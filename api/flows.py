@@ -13,6 +13,7 @@ from activities import pace, versions
 from activities.crm.values import Line
 from activities.definitions import UnknownFlow
 from activities.lifecycle import allowed
+from activities.progress import MOST, kept_open, left_to_do
 from activities.statistics import statistics
 from api.engine import Engine, EngineDep
 from api.errors import NotAllowed
@@ -118,6 +119,8 @@ class FlowSummary(BaseModel):
     commands: list[Command]
     created_at: datetime
     changed_at: datetime
+    archived: bool = Field(description="Out of the default lists.")
+    ancestor: str | None = Field(description="The flow whose new version this one is.")
     statistics: FlowStatistics
 
 
@@ -130,6 +133,16 @@ class Throttled(BaseModel):
     last_leaves_at: datetime | None
 
 
+class KeptOpenPublic(BaseModel):
+    """Who has not left a closed flow yet (LIFE_7)."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    inside: int
+    held: int = Field(description="Goes on only when a hold ends: see /v1/attention.")
+    without_limit: int = Field(description="Waits for an action that may never come.")
+
+
 class FlowPublic(FlowSummary):
     """A flow."""
 
@@ -137,6 +150,8 @@ class FlowPublic(FlowSummary):
     throttled: Throttled = Field(description="Who waits for a throttle.")
     problems: list[FlowProblem]
     under_way: bool = Field(description="A command's background work is not finished yet.")
+    left_to_do: int = Field(description=f"Whom that work has still to release or cancel; {MOST}: so many or more.")
+    kept_open: KeptOpenPublic | None = Field(description="Who keeps a closed flow from being finished; else null.")
     temporal: str | None = Field(description="Its workflow in the Temporal UI.")
 
 
@@ -162,7 +177,7 @@ async def create(
     def save(session: Session) -> Any:
         def make() -> FlowSaved:
             row = versions.create(session, flow, text, at, author=author, note=note)
-            return _saved(engine, session, row, flow, source)
+            return saved(engine, session, row, flow, source)
 
         return idempotency.once(session, body, at, make)
 
@@ -172,11 +187,16 @@ async def create(
 
 
 @router.get("", operation_id="list_flows", summary="List flows", responses=problems(422))
-async def list_flows(engine: EngineDep, paging: PagingDep) -> Page[FlowSummary]:
+async def list_flows(
+    engine: EngineDep,
+    paging: PagingDep,
+    archived: Annotated[bool, Query(description="Those in the archive instead.")] = False,
+) -> Page[FlowSummary]:
     """All but archived and deleted ones."""
 
     def look(session: Session) -> Page[FlowSummary]:
-        query = select(FlowRow).where(~col(FlowRow.archived), ~col(FlowRow.deleted), col(FlowRow.id) > paging.after)
+        query = select(FlowRow).where(col(FlowRow.archived) == archived, ~col(FlowRow.deleted))
+        query = query.where(col(FlowRow.id) > paging.after)
         rows = session.scalars(query.order_by(col(FlowRow.id)).limit(paging.limit + 1)).all()
         return paging.page(rows, lambda row: FlowSummary(**_summary(engine, session, row)), lambda row: row.id)
 
@@ -190,12 +210,15 @@ async def get(engine: EngineDep, response: Response, flow: PathId) -> FlowPublic
     def look(session: Session) -> FlowPublic:
         row = find(session, flow)
         outline = engine.core.definitions.current(session, row)
+        open_by = kept_open(session, engine.core.definitions, row)
         return FlowPublic(
             **_summary(engine, session, row),
             description=outline.flow.description,
             throttled=Throttled.model_validate(pace.waiting(session, flow, engine.clock())),
             problems=problems_of(engine, session, outline.flow, places(_source(session, row))),
             under_way=row.applied_epoch < row.epoch,
+            left_to_do=left_to_do(session, row),
+            kept_open=KeptOpenPublic.model_validate(open_by) if open_by is not None else None,
             temporal=engine.workflow_page(f"flow/{flow}"),
         )
 
@@ -243,7 +266,8 @@ def _summary(engine: Engine, session: Session, row: FlowRow) -> dict[str, Any]:
     return {**row.model_dump(), "commands": allowed(row.status), "statistics": counts}
 
 
-def _saved(engine: Engine, session: Session, row: FlowRow, flow: Flow, source: Source) -> FlowSaved:
+def saved(engine: Engine, session: Session, row: FlowRow, flow: Flow, source: Source) -> FlowSaved:
+    """The answer to a save."""
     found = problems_of(engine, session, flow, source)
     return FlowSaved(**row.model_dump(), commands=allowed(row.status), problems=found)
 

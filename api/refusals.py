@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 
 from activities.attention import UnknownEffect
 from activities.commands import CommandRefused, NotRunnable
+from activities.copies import StillInside
 from activities.definitions import UnknownFlow
 from activities.effects import StepsOccupied
 from activities.lifecycle import TABLE, allowed
@@ -91,6 +92,15 @@ def _command_refused(error: CommandRefused) -> ApiProblem:
     )
 
 
+def _still_inside(error: StillInside) -> ApiProblem:
+    return NotAllowed(
+        f"People are inside the flow {error.flow}: it cannot be archived now.",
+        "Close it and wait until they have left, or end it.",
+        flow_status=error.status.value,
+        allowed=allowed(error.status),
+    )
+
+
 def _too_late(error: TooLate) -> ApiProblem:
     what, remedy = f"{error}.", "Give a moment that is still to come, or leave it out to have it at once."
     wrong = ProblemDetail(pointer="/at", what=what, remedy=remedy)
@@ -137,6 +147,7 @@ _PROBLEMS: Mapping[type[Exception], Callable[[Any], ApiProblem]] = {
     StepsOccupied: _occupied,
     CommandRefused: _command_refused,
     NotRunnable: _not_runnable,
+    StillInside: _still_inside,
     TooLate: _too_late,
     UnknownSchedule: _unknown_schedule,
     OperationRefused: _operation_refused,
