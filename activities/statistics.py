@@ -3,16 +3,15 @@
 Whoever belongs to an older generation is cancelled.
 """
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Literal
 
 from sqlmodel import Session
 
 from activities.experiments import comparison
-from activities.tally import Measure, counted, counted_by_day
+from activities.tally import By, Measure, counted, counted_over_time
 from flows.experiment import Comparison
 from flows.outcome import Reason, Status
 from flows.planning import Outline
@@ -104,9 +103,6 @@ def statistics(session: Session, flow: FlowRow, outline: Outline) -> Statistics:
     )
 
 
-By = Literal["day", "week", "month"]
-
-
 @dataclass(slots=True)
 class StepPeriod:
     """A step in one period: who passed it, and how many stood there at its end."""
@@ -133,22 +129,18 @@ class Period:
 def over_time(session: Session, flow: FlowRow, first: date, last: date, by: By) -> list[Period]:
     """Period by period from the one that `first` is in to the one that `last` is in, by the flow's calendar."""
     begin = _start(first, by)
-    periods = {begin: Period(begin)}
-    for day in range((last - begin).days + 1):
-        start = _start(begin + timedelta(days=day), by)
-        periods.setdefault(start, Period(start))
-    standing: Counter[tuple[int, Measure, str]] = Counter()
-    changes = deque(counted_by_day(session, flow.id, begin, last))
-    for start, period in periods.items():
-        while changes and changes[0][0] < begin:
-            _, generation, measure, name, change = changes.popleft()
-            standing[generation, measure, name] += change
-        while changes and _start(changes[0][0], by) == start:
-            _, generation, measure, name, change = changes.popleft()
-            standing[generation, measure, name] += change
+    changes: dict[date, Counter[tuple[Measure, str]]] = defaultdict(Counter)
+    for day, measure, name, change in counted_over_time(session, flow.id, begin, last, by):
+        changes[day][measure, name] += change
+    standing = Counter(changes[begin - timedelta(days=1)])
+    days = (begin + timedelta(days=number) for number in range((last - begin).days + 1))
+    periods = [Period(day) for day in days if _start(day, by) == day]
+    for period in periods:
+        for (measure, name), change in changes[period.start].items():
             _happened(period, measure, name, change)
+            standing[measure, name] += change
         _stood(period, standing)
-    return list(periods.values())
+    return periods
 
 
 def _start(day: date, by: By) -> date:
@@ -174,8 +166,8 @@ def _happened(period: Period, measure: Measure, name: str, change: int) -> None:
         period.steps[name].passed += change
 
 
-def _stood(period: Period, standing: Mapping[tuple[int, Measure, str], int]) -> None:
-    for (_, measure, name), number in standing.items():
+def _stood(period: Period, standing: Mapping[tuple[Measure, str], int]) -> None:
+    for (measure, name), number in standing.items():
         if measure == "waiting" and number and name:
             period.steps[name].waiting += number
         elif measure == "status" and name == Status.ACTIVE.value:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import Insert, func, select
+from sqlalchemy import ColumnElement, Date, Insert, func, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
@@ -17,6 +17,7 @@ _PLACE = ("flow", "generation", "measure", "name", "day", "shard")
 
 Measure = Literal["enrolled", "status", "reason", "waiting", "passed", "success", "refused", "arm"]
 Changes = Mapping[tuple[Measure, str], int]
+By = Literal["day", "week", "month"]
 Counts = Counter[tuple[str, int, Measure, str, date, int]]
 
 
@@ -56,25 +57,45 @@ def _add(dialect: Any) -> Insert:
 _ADD: dict[str, Insert] = {"postgresql": _add(postgresql), "sqlite": _add(sqlite)}
 
 
-def counted_by_day(
-    session: Session, flow: str, first: date, last: date
-) -> Iterator[tuple[date, int, Measure, str, int]]:
-    """What changed in a flow's counters on each day: (day, generation, measure, name, change), the oldest day first.
+def counted_over_time(
+    session: Session, flow: str, first: date, last: date, by: By
+) -> Iterator[tuple[date, Measure, str, int]]:
+    """What changed in a flow's counters, by the first day of each period: (day, measure, name, change).
 
-    All that was before `first` is told as of the day before it.
+    All that was before `first`, the first day of a period, is told as of the day before it.
     """
-    place = (col(Tally.generation), col(Tally.measure), col(Tally.name))
+    place = (col(Tally.measure), col(Tally.name))
     query = select(*place, func.sum(col(Tally.count))).where(col(Tally.flow) == flow)
     connection, day = session.connection(), col(Tally.day)
-    for generation, measure, name, total in connection.execute(query.where(day < first).group_by(*place)):
-        yield first - timedelta(days=1), generation, cast(Measure, measure), name, int(total)
-    by_day = query.add_columns(day).where(day.between(first, last)).group_by(*place, day).order_by(day)
-    for generation, measure, name, change, when in connection.execute(by_day):
-        yield when, generation, cast(Measure, measure), name, int(change)
+    for measure, name, total in connection.execute(query.where(day < first).group_by(*place)):
+        yield first - timedelta(days=1), cast(Measure, measure), name, int(total)
+    start = _START[session.get_bind().dialect.name][by]
+    periods = query.add_columns(start).where(day.between(first, last)).group_by(*place, start)
+    for measure, name, change, when in connection.execute(periods):
+        yield when, cast(Measure, measure), name, int(change)
+
+
+def _sql(written: str) -> ColumnElement[date]:
+    return literal_column(written, Date)
+
+
+# The first day of the period that a day is in. Weeks begin on Monday.
+_START: dict[str, dict[By, ColumnElement[date]]] = {
+    "postgresql": {
+        "day": _sql("tally.day"),
+        "week": _sql("date_trunc('week', tally.day)::date"),
+        "month": _sql("date_trunc('month', tally.day)::date"),
+    },
+    "sqlite": {
+        "day": _sql("tally.day"),
+        "week": _sql("date(tally.day, 'weekday 0', '-6 days')"),
+        "month": _sql("date(tally.day, 'start of month')"),
+    },
+}
 
 
 def counted(session: Session, flow: str) -> dict[tuple[int, str, str], int]:
-    """All counters of a flow: (generation, measure, name) -> count. A few hundred rows at the most."""
+    """All counters of a flow: (generation, measure, name) -> count. A few hundred at the most."""
     _write_collected(session)
     total = func.sum(col(Tally.count))
     query = (

@@ -9,7 +9,9 @@ import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from bench import enrolments, journeys, pauses, report
+from sqlalchemy.exc import OperationalError
+
+from bench import enrolments, journeys, pauses, report, statistics
 from bench.sides import now
 from bench.stand import pair, stand
 from tests.support.postgresql import NotInstalled, PostgresServer, postgres_server
@@ -33,7 +35,14 @@ async def main(folder: Path, postgres: PostgresServer | None, notes: list[str]) 
             paused = await pauses.measure(both)
             print("Enrolments", flush=True)
             enrolled = await enrolments.measure(both)
+        numbers = None
         if postgres is not None:
+            print("Statistics on PostgreSQL", flush=True)
+            try:
+                postgres.create("statistics")
+                numbers = await statistics.measure(postgres.url("statistics"))
+            except OperationalError as error:
+                notes.append(f"Statistics were not measured: {type(error.orig).__name__}.")
             for side in sqlite:
                 postgres.create(side)
             try:
@@ -45,7 +54,7 @@ async def main(folder: Path, postgres: PostgresServer | None, notes: list[str]) 
                     found.append(await journeys.measure(servers, both, "PostgreSQL", POSTGRES_SECONDS))
             except TimeoutError:
                 notes.append("PostgreSQL was not measured: no time was left.")
-    return report.Results(machine, found, enrolled, paused, notes)
+    return report.Results(machine, found, enrolled, paused, numbers, notes)
 
 
 def _commit_time(path: Path) -> float:
