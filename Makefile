@@ -25,9 +25,10 @@ test: install-test  ## Ruff, mypy and all tests, from nothing
 bench: install-test  ## Measure against a hand-written workflow; writes bench/results.md
 	@$(PY) -m bench
 
-schema: install  ## Write docs/flow.schema.json from the models
+schema: install  ## Write docs/flow.schema.json and docs/steps.md from the models
 	@mkdir -p docs
 	@$(PY) -m flows.schema > docs/.schema.new && mv docs/.schema.new docs/flow.schema.json
+	@$(PY) -m flows.reference > docs/.steps.new && mv docs/.steps.new docs/steps.md
 
 rules: install-test  ## Write docs/rules.md, which rule is proven by which tests
 	@$(PY) -m tests.support.rules > docs/.rules.new && mv docs/.rules.new docs/rules.md
