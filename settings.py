@@ -161,6 +161,11 @@ class Settings(BaseSettings):
     superoffice_client_secret: SecretStr = Field(
         SecretStr(""), title="SuperOffice application secret", description="The secret of that application."
     )
+    superoffice_webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        title="SuperOffice webhook secret",
+        description="That SuperOffice's webhooks to /hooks/superoffice were registered with; without it none is taken.",
+    )
     superoffice_token_url: str = Field(
         "https://online.superoffice.com/login/common/oauth/tokens",
         title="SuperOffice tokens",

@@ -39,6 +39,7 @@ from api import (
     scheduled,
     scripts,
     statistics,
+    superoffice_hook,
     versions,
     work,
 )
@@ -79,7 +80,7 @@ GUARDED: Sequence[APIRouter] = (
     attention.router,
 )
 # Calls that anybody may make: the public side, what providers report (signed), health.
-OPEN: Sequence[APIRouter] = (public.router, hooks.router, mail_hooks.router, health.router)
+OPEN: Sequence[APIRouter] = (public.router, hooks.router, mail_hooks.router, health.router, superoffice_hook.router)
 
 BODY_LIMIT = 4 * 1024 * 1024
 LARGER_BODIES: Mapping[str, int] = {

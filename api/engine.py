@@ -12,8 +12,11 @@ from fastapi import Depends, Request
 from sqlmodel import Session
 from temporalio.client import Client
 
-from activities.core import Core
+from activities.core import Core, now
+from activities.crm.superoffice.client import Access, SuperOffice
+from activities.crm.superoffice.incoming import SuperOfficeFeed
 from activities.mail.tokens import Tokens
+from activities.web import Web
 from api.services import Services
 from settings import Settings
 
@@ -33,6 +36,7 @@ class Engine(Services):
     tokens: Tokens
     sms_token: str
     hook_key: str = ""
+    superoffice: SuperOfficeFeed | None = None
     temporal_ui: str = ""
     _later: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -50,6 +54,7 @@ class Engine(Services):
             tokens=Tokens([key.get_secret_value() for key in settings.secret_keys]),
             sms_token=settings.sms_token.get_secret_value(),
             hook_key=settings.hook_key.get_secret_value() if settings.hook_key else "",
+            superoffice=_superoffice(core, settings),
             temporal_ui=temporal_ui,
         )
 
@@ -73,6 +78,22 @@ class Engine(Services):
             return None
         namespace = quote(self.client.namespace, safe="")
         return f"{self.temporal_ui.rstrip('/')}/namespaces/{namespace}/workflows/{quote(workflow_id, safe='')}"
+
+
+def _superoffice(core: Core, settings: Settings) -> SuperOfficeFeed | None:
+    """What takes in what SuperOffice tells, where it is the CRM."""
+    if settings.crm != "superoffice":
+        return None
+    access = Access(
+        url=settings.crm_url or "",
+        token_url=settings.superoffice_token_url,
+        client_id=settings.superoffice_client,
+        client_secret=settings.superoffice_client_secret.get_secret_value(),
+        refresh_token=settings.crm_secret.get_secret_value() if settings.crm_secret else "",
+    )
+    client = SuperOffice(Web(private=settings.private_webhooks), access, now)
+    secret = settings.superoffice_webhook_secret.get_secret_value()
+    return SuperOfficeFeed(client, core.dispatcher, core.crm, core.events, secret, now)
 
 
 def engine_of(request: Request) -> Engine:

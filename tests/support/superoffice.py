@@ -18,6 +18,7 @@ class StandIn:
     program: Backend
     people: dict[int, dict[str, Any]] = field(default_factory=dict)
     companies: dict[int, dict[str, Any]] = field(default_factory=dict)
+    sales: dict[int, dict[str, Any]] = field(default_factory=dict)
     selections: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     members: dict[int, dict[str, int]] = field(default_factory=dict)
     made: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
@@ -50,8 +51,9 @@ class StandIn:
             return Reply(401, {"Message": "expired"})
         path = parts.path.removeprefix("/Cust1/api/v1/").split("/")
         match call.method, path:
-            case "GET", ["Person" | "Contact" as kind, id]:
-                entity = (self.people if kind == "Person" else self.companies).get(int(id))
+            case "GET", ["Person" | "Contact" | "Sale" as kind, id]:
+                kinds = {"Person": self.people, "Contact": self.companies, "Sale": self.sales}
+                entity = kinds[kind].get(int(id))
                 return Reply(200, entity) if entity is not None else Reply(404)
             case "PATCH", ["Person" | "Contact" as kind, id]:
                 return self._patch((self.people if kind == "Person" else self.companies)[int(id)], call)
