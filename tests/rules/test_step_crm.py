@@ -112,7 +112,7 @@ async def test_STEP_6_two_hundred_at_once_get_two_hundred_times(world: World) ->
     await phone(world)
     flow = await world.flow("meet", MEETING)
     await asyncio.gather(*(world.enrol(flow) for _ in range(200)))
-    rows = await eventually(lambda: made(world, FollowUp, flow), lambda rows: len(rows) == 200, seconds=240)
+    rows = await eventually(lambda: made(world, FollowUp, flow), lambda rows: len(rows) == 200, seconds=900)
     spans = sorted((row.starts_at, row.ends_at) for row in rows)
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
     days = {start.astimezone(OSLO).date() for start, _ in spans}
