@@ -20,6 +20,7 @@ from flows.steps.base import Leave
 from store.flows import FlowRow
 from store.journeys import AddressClaim, EffectRow, EffectStatus, EventUse, JournalRow, MessageRow, ParticipantRow
 from store.outside import ScriptRun
+from store.pauses import PauseRow
 
 ATTENTION = ("failing", "lost")
 """Holds that only a person ends."""
@@ -151,6 +152,7 @@ class Participants:
         count(session, *place, flow.day(row.ended_at or now), changes)
         for table in (JournalRow, EffectRow, EventUse, MessageRow, AddressClaim, ScriptRun):
             session.execute(delete(table).where(col(table.participant) == row.id))
+        session.execute(delete(PauseRow).where(col(PauseRow.flow) == row.flow, col(PauseRow.participant) == row.id))
         if row.status is Status.ACTIVE:
             ask(session, WakeJourney(row.flow, row.id))
         session.delete(row)
