@@ -145,8 +145,21 @@ def _lifecycle(command: str, summary: str) -> None:
         give(settings(), flow, command, at=at, json=json)
 
 
+@app.command("run", rich_help_panel=WORK)
+def run_flow(
+    flow: FlowId,
+    at: Annotated[str | None, typer.Option(help="When: a date and time, in the flow's time zone.")] = None,
+    enrol_existing: Annotated[bool, typer.Option(help="Also enrol who matches the triggers already.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Change nothing; say how many match already.")] = False,
+    json: Json = False,
+) -> None:
+    """Start a flow, or let it go on after a pause or after it was off."""
+    from console.lifecycle import run
+
+    run(settings(), flow, at=at, enrol_existing=enrol_existing, dry_run=dry_run, json=json)
+
+
 for _command, _summary in {
-    "run": "Start a flow, or let it go on after a pause or after it was off.",
     "pause": "Hold everyone where they are. New people queue before the first step.",
     "resume": "Let everyone go on from where they are.",
     "off": "Let nobody new in; those inside go on, and every action is skipped.",

@@ -6,8 +6,7 @@ from typing import Any, Literal, Self
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, model_validator
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from activities.crm.models import Incoming
 from activities.crm.values import wrong
@@ -21,7 +20,7 @@ from api.resource import PREFIX, PathId, problems
 from flows.model import Id
 from flows.outcome import Refusal
 from store.enrolments import JobSource
-from store.people import Person, Selection
+from store.people import Selection
 
 MOST = 1_000
 CHUNK = 50  # people in a transaction
@@ -100,9 +99,6 @@ def _enrol(
     at = engine.clock()
 
     def make() -> EnrolmentAnswer:
-        # Locked in one order, so that two callers never wait for each other; enrolled in the order given.
-        lock = select(col(Person.id)).where(col(Person.id).in_(people)).order_by(col(Person.id)).with_for_update()
-        session.execute(lock).all()
         proposals = [Proposal(flow, person, "api", again=again) for person in people]
         answers = engine.core.enrolment.propose_all(session, proposals, at)
         return EnrolmentAnswer(items=[_proposed(person, one) for person, one in zip(people, answers, strict=True)])

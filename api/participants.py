@@ -14,6 +14,7 @@ from api.engine import Engine, EngineDep
 from api.flows import find
 from api.paging import Page, Paging, PagingDep
 from api.resource import PathId, problems
+from flows.experiment import Arm
 from flows.model import Id
 from flows.outcome import Reason, Status
 from store.flows import FlowRow
@@ -52,6 +53,7 @@ class ParticipantPublic(BaseModel):
     enrolled_at: datetime
     ended_at: datetime | None
     success_at: datetime | None = Field(description="When the success criterion was met.")
+    arm: Arm | None = Field(description="The side of a comparison; control: nothing is done to it (TRIG_12).")
 
 
 class JournalEntry(BaseModel):

@@ -7,25 +7,48 @@ from urllib.parse import quote
 from console.client import Api
 from console.problems import counted
 from console.shell import as_json, say
-from console.tables import moment
+from console.tables import moment, words
 from settings import Settings
 
 
-def give(settings: Settings, flow: str, command: str, *, at: str | None, json: bool) -> None:
+def run(
+    settings: Settings, flow: str, *, at: str | None, enrol_existing: bool, dry_run: bool, json: bool
+) -> None:
+    """Run the flow, with or without who matches its triggers already; or only say how many that are (TRIG_7)."""
+    asked = {name: True for name, wanted in (("enrol_existing", enrol_existing), ("dry_run", dry_run)) if wanted}
+    give(settings, flow, "run", at=at, json=json, **asked)
+
+
+def give(settings: Settings, flow: str, command: str, *, at: str | None, json: bool, **query: bool) -> None:
     """Give the flow the command, now or for later, and say what it has led to."""
     with Api(settings) as api:
-        answer = api.post(f"/v1/flows/{quote(flow, safe='')}/{command}", {"at": at} if at is not None else None)
+        body = {"at": at} if at is not None else None
+        answer = api.post(f"/v1/flows/{quote(flow, safe='')}/{command}", body, **query)
     if json:
         as_json(answer)
         return
     if "scheduled" in answer:
         say(f"{flow} is {answer['status']}; {command} is scheduled for {moment(answer['scheduled']['at'])}.")
         return
+    if query.get("dry_run"):
+        _say_existing(flow, answer.get("existing"))
+        return
     say(f"{flow} is {answer['status']}.")
+    if "enrolment" in answer:
+        say(f"Who matches its triggers already is being enrolled: enrolment {answer['enrolment']['id']}.")
     if answer["under_way"]:
         say(f"{counted(answer['under_way'], 'effect')} had begun before and will still be finished.", "yellow")
     if command == "run":
         say(f"People come in by its triggers, or with: ferd enrol {flow} --csv FILE", "dim")
+
+
+def _say_existing(flow: str, existing: Mapping[str, Any] | None) -> None:
+    if existing is None:
+        say(f"{flow} runs already: run changes nothing.")
+        return
+    say(f"{counted(existing['enrolled'], 'person')} would be enrolled by --enrol-existing.")
+    for reason, number in existing["refused"].items():
+        say(f"  refused, {words(reason)}: {number}")
 
 
 def brake(settings: Settings, verb: str, channel: str | None, *, json: bool) -> None:

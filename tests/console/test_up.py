@@ -143,6 +143,7 @@ def test_files_people_and_flows_by_the_command_line(scratch: Scratch, tmp_path: 
         "external_id,first_name,email,category\n"
         "1,Ada,ada@post.example,customer\n,Bo,bo@post.example,customer\n3,Cy,cy@post,customer\n4,Di,di@post.example,\n"
     )
+    assert "people would be enrolled" in scratch.ferd("run", "welcome", "--dry-run").stdout
     assert scratch.ferd("run", "welcome").stdout.startswith("welcome is running.")
     enrolled = json.loads(scratch.ferd("enrol", "welcome", "--csv", str(csv), "--json").stdout)
     assert enrolled["import"]["refused"] == 1
