@@ -158,7 +158,7 @@ class Action(BaseStep):
         default=None,
         title="On unknown",
         description="When nobody knows whether it happened: do it again, or leave it to a person (SAFE_2). "
-        "Default: messages are left, everything else is repeated.",
+        "Default: messages are left, and what a CRM does that takes no key; everything else is repeated.",
     )
 
     @property

@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session
 
+from activities.commands import command
 from activities.web import Web
 from activities.webhooks import signing
 from activities.webhooks.deliveries import Deliveries
@@ -108,6 +109,20 @@ async def test_leaving_otherwise_attention_and_a_pause_are_told_to_who_asked_for
     assert by["participant.cancelled", cancelled]["data"]["reason"] == Reason.FLOW_ENDED.value
     statuses = [call.data["data"]["status"] for call in calls if call.data["data"]["flow"] == wait]
     assert sorted(status for status in statuses if status != "cancelled") == ["ended", "paused", "running"]
+
+
+async def test_LIFE_17_a_flow_that_pauses_itself_tells_why(world: World, listener: Backend) -> None:
+    """The circuit breaker gives the ordinary command, with its reason."""
+    flow = await world.flow("broken", {"id": "w", "kind": "wait", "for": "1 day"})
+    await subscribe(world, listener, "flow.status_changed")
+    why = "circuit breaker: 11 of the last 50 sends failed"
+
+    def pause(session: Session) -> None:
+        command(session, world.core.definitions, world.core.crm.catalog(session), flow, "pause", now(), why=why)
+
+    await world.core.dispatcher.write(pause)
+    (call,) = await heard(listener, 1)
+    assert call.data["data"] == {"flow": flow, "before": "running", "status": "paused", "reason": why}
 
 
 async def test_a_listener_that_fails_is_told_again_and_keeps_nobody_waiting(world: World, listener: Backend) -> None:
