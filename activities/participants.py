@@ -150,7 +150,7 @@ class Participants:
         flow, place = here.outline.flow, (row.flow, row.generation, row.number or 0)
         count(session, *place, flow.day(row.enrolled_at), {("enrolled", ""): -1})
         count(session, *place, flow.day(row.ended_at or now), changes)
-        for table in (JournalRow, EffectRow, EventUse, MessageRow, AddressClaim, ScriptRun):
+        for table in (JournalRow, EffectRow, EventUse, MessageRow, AddressClaim, ScriptRun, PauseRow):
             session.execute(delete(table).where(col(table.participant) == row.id))
         session.execute(delete(PauseRow).where(col(PauseRow.flow) == row.flow, col(PauseRow.participant) == row.id))
         if row.status is Status.ACTIVE:

@@ -9,6 +9,7 @@ from activities import brakes
 from activities.commands import command
 from activities.participants import Participants
 from flows.outcome import Reason, Status
+from store.pauses import PauseRow
 from tests.rules.given import DAY, HOUR, left, resting
 from tests.support.world import World, mail, now, wait
 from workflows.contract import Command
@@ -111,6 +112,9 @@ async def test_LIFE_12_pauses_of_flow_participant_and_everything_that_overlap_co
     await world.until(journey.participant, holding=True)
     await journey.brake(brakes.resume)
     await journey.rests_for(14 * DAY)
+    assert await world.count(PauseRow) == 3
+    await journey.operate("remove")
+    assert await world.count(PauseRow) == 2  # no record of the participation stays (PART_4)
 
 
 async def test_LIFE_12_a_fixed_date_never_stands_still(world: World) -> None:
