@@ -16,6 +16,7 @@ from sqlmodel import Session, col
 
 from activities.definitions import Definitions
 from activities.edited import last_with
+from activities.pauses import frozen_for_all
 from activities.tally import counted
 from flows.definition import Flow
 from flows.edits import Edit, own_settings
@@ -206,13 +207,14 @@ def _of(edit: Edit, step: BaseStep, people: _People, now: datetime) -> StepEffec
 def _rescheduled(edit: Edit, step: BaseStep, people: _People, now: datetime) -> StepEffect:
     """A rest of another length: whose time is up goes on, the others stay for the rest of it (EDIT_4)."""
     flow, later = edit.after.flow, edit.after.step[step.id]
+    still = frozen_for_all(people.session, flow, now)
     moved_on = replanned = 0
     before: list[datetime] = []
     after: list[datetime] = []
     timed = True
     for name, first, last in people.zones():
         zone = zone_or(name, flow.zone)
-        ends = partial(_end, later, flow, zone, step)
+        ends = partial(_end, later, flow, zone, step, still)
         timed = timed and ends(first) is not None and ends(last) is not None
         over = list(_over(ends, Span(first, last), now, zone)) if timed else []
         gone, stay, came, planned = people.divided(name, over)
@@ -230,8 +232,15 @@ def _rescheduled(edit: Edit, step: BaseStep, people: _People, now: datetime) -> 
     )
 
 
-def _end(later: BaseStep, flow: Flow, zone: ZoneInfo, before: BaseStep, since: datetime) -> datetime | None:
-    return later.ends(flow, since, zone, before)
+def _end(
+    later: BaseStep,
+    flow: Flow,
+    zone: ZoneInfo,
+    before: BaseStep,
+    still: Callable[[datetime], timedelta],
+    since: datetime,
+) -> datetime | None:
+    return later.ends(flow, since, still(since), zone, before)
 
 
 def _over(ends: Callable[[datetime], datetime | None], came: Span, now: datetime, zone: ZoneInfo) -> Iterator[Span]:

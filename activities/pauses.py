@@ -4,6 +4,7 @@ Pauses are written down when they begin and end, one row each however many peopl
 then: a journey that wakes adds up the pauses since it came to its step, and waits on for as long.
 """
 
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, update
@@ -37,8 +38,24 @@ def frozen(session: Session, flow: Flow, row: ParticipantRow, now: datetime) -> 
         .where(or_(col(PauseRow.ended_at).is_(None), col(PauseRow.ended_at) > row.since))
         .order_by(col(PauseRow.began_at))
     )
-    total, counted = timedelta(), row.since
-    for began_at, ended_at in session.execute(pauses):
+    return _total([(began, ended) for began, ended in session.execute(pauses)], row.since, now)
+
+
+def frozen_for_all(session: Session, flow: Flow, now: datetime) -> Callable[[datetime], timedelta]:
+    """For how long a wait that began at a moment has stood still with the flow; pauses of one person not counted."""
+    pauses = (
+        select(col(PauseRow.began_at), col(PauseRow.ended_at))
+        .where(col(PauseRow.flow).in_(["", flow.id]), col(PauseRow.participant) == "")
+        .order_by(col(PauseRow.began_at))
+    )
+    freezes = flow.settings.waits_during_pause == "freeze"
+    rows = [(began, ended) for began, ended in session.execute(pauses)] if freezes else []
+    return lambda since: _total(rows, since, now)
+
+
+def _total(pauses: Iterable[tuple[datetime, datetime | None]], since: datetime, now: datetime) -> timedelta:
+    total, counted = timedelta(), since
+    for began_at, ended_at in pauses:
         start, stop = max(began_at, counted), min(ended_at or now, now)
         if stop > start:
             total += stop - start

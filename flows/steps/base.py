@@ -7,7 +7,7 @@ the facts and answers with a move; it never acts and never looks at a clock.
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
@@ -123,8 +123,10 @@ class BaseStep(Strict):
         """What decides when who stands here goes on: if an edit changes it, they are planned afresh (EDIT_5)."""
         return None
 
-    def ends(self, flow: "Flow", since: datetime, zone: ZoneInfo, before: "BaseStep") -> datetime | None:
-        """When who came here at `since`, and has the clock of `zone`, goes on at the latest.
+    def ends(
+        self, flow: "Flow", since: datetime, frozen: timedelta, zone: ZoneInfo, before: "BaseStep"
+    ) -> datetime | None:
+        """When who came here at `since`, stood still for `frozen`, and has the clock of `zone`, goes on at the latest.
 
         None: without limit, or more decides than the time, now that the step no longer says what it did `before`.
         """

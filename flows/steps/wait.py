@@ -131,10 +131,12 @@ class Wait(BaseStep):
         """All that it says, and the clock and calendar that it counts by."""
         return self, flow.time_zone, flow.settings.calendar, flow.settings.waits_during_pause
 
-    def ends(self, flow: "Flow", since: datetime, zone: ZoneInfo, before: BaseStep) -> datetime | None:
+    def ends(
+        self, flow: "Flow", since: datetime, frozen: timedelta, zone: ZoneInfo, before: BaseStep
+    ) -> datetime | None:
         """When the wait is over; None if a date of the person decides."""
         try:
-            return None if self.until_field is not None else self._timed(flow, since, zone)
+            return None if self.until_field is not None else self._timed(flow, since, zone, frozen)
         except NoSuchMomentError:
             return None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
@@ -100,11 +100,13 @@ class WaitForAction(BaseStep):
         zone = zone_or(facts.person.get("time_zone"), flow.zone)
         return add(facts.since + facts.frozen, self.within, zone, Workdays(flow.settings.calendar))
 
-    def ends(self, flow: "Flow", since: datetime, zone: ZoneInfo, before: BaseStep) -> datetime | None:
+    def ends(
+        self, flow: "Flow", since: datetime, frozen: timedelta, zone: ZoneInfo, before: BaseStep
+    ) -> datetime | None:
         """The deadline; None without one, or if something else is waited for than before."""
         if isinstance(self.within, str) or not isinstance(before, WaitForAction) or before.actions != self.actions:
             return None
-        return add(since, self.within, zone, Workdays(flow.settings.calendar))
+        return add(since + frozen, self.within, zone, Workdays(flow.settings.calendar))
 
     def _came(
         self, number: int, wanted: ActionFilter, flow: "Flow", facts: Facts, deadline: datetime | None

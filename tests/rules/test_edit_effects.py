@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
+from activities import pauses
 from activities.commands import NotRunnable
 from activities.effects import Span, StepEffect, StepsOccupied
 from flows.outcome import Reason
@@ -155,6 +156,27 @@ async def test_EDIT_7_the_persons_own_clock_counts(world: World) -> None:
     rows = [await eventually(lambda id=id: world.participant(id), lambda row: row.version == 2) for id in ids]  # type: ignore[misc]
     ends = [row.until for row in rows if row.until is not None]
     assert effect.after == Span(min(ends), max(ends))
+
+
+async def test_EDIT_7_time_that_stood_still_does_not_count(world: World) -> None:
+    """LIFE_12: five hours in the wait, two of them paused."""
+    freeze = {**OPEN, "waits_during_pause": "freeze"}
+    flow = await world.flow("frozen", wait("rest", "10 hours"), mail("a"), settings=freeze)
+    (participant,) = await waiting(world, flow, "rest", 1)
+    row = await came_before(world, participant, 5 * HOUR)
+
+    def paused(session: Session) -> None:
+        pauses.begin(session, row.since + HOUR, flow=flow)
+        session.flush()
+        pauses.end(session, row.since + 3 * HOUR, flow=flow)
+
+    await world.db.write(paused)
+    edit = world.definition("frozen", wait("rest", "4 hours"), mail("a"), settings=freeze)
+    effect = at((await world.edit(edit)).effects, "rest")
+    assert (effect.replanned, effect.moved_on) == (1, 0)
+    end = row.since + 6 * HOUR
+    assert effect.after == Span(end, end)
+    await world.until(participant, until=end)
 
 
 async def test_EDIT_2_a_running_flow_is_not_edited_into_one_that_could_not_run(world: World) -> None:
