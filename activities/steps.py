@@ -181,6 +181,8 @@ class Steps:
         if isinstance(step, Message):
             window = flow.email.window if step.channel == "email" else flow.sms.window
         whose = person if window is not None and window.zone == "person" else zone
+        if flow.settings.pause_dates is not None:  # who is woken on a pause date still moves to when the step was due
+            at = max(now, flow.settings.pause_dates.permitted(here.row.since, zone))
         for _ in range(10):  # each limit may push the moment out of another
             before = at
             if step.only_on:

@@ -5,6 +5,7 @@ from typing import Any
 
 from flows.outcome import Reason
 from tests.rules.given import DAY, HOUR, closed_now, ended, left, resting, steps_passed
+from tests.support.waiting import eventually
 from tests.support.world import SENDER, World, mail, now
 
 TAG = {"id": "tag", "kind": "update_person", "set": {"person.category": "seen"}}
@@ -79,3 +80,21 @@ async def test_LIFE_13_on_pause_dates_no_action_is_carried_out(world: World) -> 
     assert row.passed == []
     assert abs(row.until - now() - 2 * DAY) < timedelta(minutes=5)
     assert (await _sent(world, flow, participant)).date() == (now() + 2 * DAY).date()
+
+
+async def test_LIFE_13_who_is_woken_on_a_pause_date_still_moves_to_the_time_when_the_step_was_due(world: World) -> None:
+    dates = [f"{now() + days * DAY:%Y-%m-%d}" for days in range(3)]
+    flow = await world.flow("woken", TAG, settings={"pause_dates": {"dates": dates}})
+    participant = await world.enrol(flow)
+    row = await resting(world, participant, "tag")
+    await world.forward(flow, participant, timedelta(hours=5))
+    await world.journey(flow, participant).signal("replan")
+
+    async def looks() -> int:
+        events = (await world.journey(flow, participant).fetch_history()).events
+        return sum(event.activity_task_scheduled_event_attributes.activity_type.name == "look" for event in events)
+
+    await eventually(looks)
+    await world.forward(flow, participant, timedelta(hours=1))
+    after = await resting(world, participant, "tag")
+    assert (after.until, after.passed) == (row.until, [])
