@@ -1,4 +1,4 @@
-"""What SMS providers report: each call proves by a signature who makes it."""
+"""What SMS providers report: each call proves by a signature who makes it, or brings a key along."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from activities.deliveries import Deliveries
 from activities.sms.signature import HEADER, is_signed
+from api.auth import digest, given_key, is_one_of
 from api.engine import Engine, EngineDep
 from api.errors import Forbidden, ProblemDetail, Unprocessable
 from api.resource import problems
@@ -21,6 +22,12 @@ def deliveries(engine: Engine) -> Deliveries:
     return Deliveries(engine.core.events, engine.core.rules)
 
 
+def has_key(engine: Engine, request: Request, key: str = "") -> bool:
+    """Whether the call brings along the hook key, or an API key; `key` is what stands in its address."""
+    keys = [digest(each) for each in (*engine.api_keys, engine.hook_key) if each]
+    return is_one_of(key or given_key(request.headers), keys)
+
+
 @router.post(
     "/sms-status",
     operation_id="sms_status",
@@ -31,7 +38,7 @@ def deliveries(engine: Engine) -> Deliveries:
     openapi_extra=_FORM,
 )
 async def sms_status(engine: EngineDep, request: Request, message: str) -> Response:
-    """As Twilio's status callbacks: MessageStatus, signed with the account's token (FERD_SMS_TOKEN)."""
+    """As Twilio's status callbacks: MessageStatus, signed with the account's token (FERD_SMS_TOKEN), or with a key."""
     status = _needed(await _signed_form(engine, request), "MessageStatus").lower()
     now = engine.clock()
     await engine.dispatcher.write(lambda session: deliveries(engine).sms_status(session, message, status, now))
@@ -61,10 +68,12 @@ async def _signed_form(engine: Engine, request: Request) -> Mapping[str, str]:
     # As the provider wrote the address: what stands before us may have changed host and scheme.
     query = f"?{request.url.query}" if request.url.query else ""
     url = f"{engine.public_url.rstrip('/')}{request.url.path}{query}"
-    if not is_signed(engine.sms_token, url, fields, request.headers.get(HEADER, "")):
+    signed = is_signed(engine.sms_token, url, fields, request.headers.get(HEADER, ""))
+    if not signed and not has_key(engine, request):
         raise Forbidden(
             "The signature does not fit.",
-            f"Sign {engine.public_url} and what follows it with the token of FERD_SMS_TOKEN, as Twilio does.",
+            f"Sign {engine.public_url} and what follows it with the token of FERD_SMS_TOKEN, as Twilio does; "
+            "or send the key of FERD_HOOK_KEY as Authorization: Bearer KEY.",
         )
     return fields
 

@@ -3,20 +3,19 @@
 Each call brings a key along: `?key=` for those who can only be given an address, else a header.
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from activities.crm.models import Incoming
-from activities.crm.values import Line, Maybe
+from activities.crm.values import Line, Maybe, wrong
 from activities.mail.codes import is_nobody_there
 from activities.mail.reports import Kind, NoReport, Reply, Report, message_ids, read_reply, read_reports
-from api.auth import digest, given_key, is_one_of
 from api.engine import EngineDep
 from api.errors import Unauthorized, Unprocessable
-from api.hooks import deliveries
+from api.hooks import deliveries, has_key
 from api.resource import problems
 
 T = TypeVar("T")
@@ -41,6 +40,12 @@ class MailReport(Incoming):
     )
     id: Maybe[Line] = Field(default=None, title="Id", description="Of the report: told twice, it happened once.")
 
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if not self.recipient and not self.message_id:
+            raise wrong("This names neither a recipient nor a mail", "Add recipient or message_id.")
+        return self
+
     def report(self) -> Report:
         """As it is understood."""
         status = self.status or ""
@@ -59,6 +64,12 @@ class MailReply(Incoming):
     in_reply_to: Maybe[Line] = Field(default=None, title="In reply to", description="The Message-ID of our mail.")
     automatic: bool = Field(default=False, title="Automatic", description="An out-of-office notice, for example.")
     id: Maybe[Line] = Field(default=None, title="Id", description="Of the answer: told twice, it happened once.")
+
+    @model_validator(mode="after")
+    def _of_somebody(self) -> Self:
+        if not self.sender and not self.in_reply_to:
+            raise wrong("This names neither who answers nor a mail", "Add from or in_reply_to.")
+        return self
 
     def reply(self) -> Reply:
         """As it is understood."""
@@ -90,9 +101,9 @@ def _read(model: TypeAdapter[T], body: bytes) -> T:
         raise RequestValidationError(wrong) from None
 
 
-def _either(model: str) -> dict[str, Any]:
+def _either(model: type[BaseModel]) -> dict[str, Any]:
     """For OpenAPI: JSON, or the mail itself."""
-    json = {"schema": {"type": "object", "description": f"{model}, see the description."}}
+    json = {"schema": model.model_json_schema()}
     mail = {"schema": {"type": "string", "format": "binary"}}
     return {"requestBody": {"required": True, "content": {"application/json": json, _MAIL[0]: mail}}}
 
@@ -102,8 +113,7 @@ Key = Annotated[str, Query(description="The hook key.")]
 
 def check_key(engine: EngineDep, request: Request, key: Key = "") -> None:
     """For a call's dependencies: the hook key, or an API key. Raises Unauthorized."""
-    keys = [digest(each) for each in (*engine.api_keys, engine.hook_key) if each]
-    if not is_one_of(key or given_key(request.headers), keys):
+    if not has_key(engine, request, key):
         raise Unauthorized(
             "The key is missing or wrong.",
             "Send the key of FERD_HOOK_KEY as ?key=KEY or as Authorization: Bearer KEY; the API key will do too.",
@@ -116,7 +126,7 @@ def check_key(engine: EngineDep, request: Request, key: Key = "") -> None:
     summary="Report bounces and complaints",
     dependencies=[Depends(check_key)],
     responses=problems(401, 413, 415, 422),
-    openapi_extra=_either("MailReport"),
+    openapi_extra=_either(MailReport),
 )
 async def bounce(engine: EngineDep, request: Request) -> Taken:
     """One report, a list of them, or the mail that came back (RFC 3464, RFC 5965)."""
@@ -142,7 +152,7 @@ async def bounce(engine: EngineDep, request: Request) -> Taken:
     summary="Report an answer",
     dependencies=[Depends(check_key)],
     responses=problems(401, 413, 415, 422),
-    openapi_extra=_either("MailReply"),
+    openapi_extra=_either(MailReply),
 )
 async def reply(engine: EngineDep, request: Request) -> Taken:
     """Somebody answers a mail: the event email_answered. An automatic answer is kept and counts for nothing."""

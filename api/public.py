@@ -97,6 +97,7 @@ async def opened(engine: EngineDep, request: Request, token: Token) -> Response:
 
 
 @router.get("/u/{token}", operation_id="ask_unsubscribe", summary="Ask before unsubscribing", response_class=Response)
+@router.head("/u/{token}", operation_id="ask_unsubscribe_head", include_in_schema=False)
 async def ask_unsubscribe(engine: EngineDep, token: Token) -> Response:
     """Changes nothing: scanners and previews follow links too."""
     try:

@@ -5,7 +5,7 @@ A mail counts as handed over from the first byte of its body, which follows the 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,7 +81,7 @@ class _Envelope:
     sender: str
     recipients: tuple[str, ...]
     utf8: bool
-    message_id: str
+    headers: Mapping[str, str]
     data: bytes
 
 
@@ -158,7 +158,7 @@ class SmtpMail:
             if isinstance(error, (aiosmtplib.SMTPException, OSError)):
                 raise _not_done(error) from error
             raise
-        return Done(provider_id=envelope.message_id, text=answer)
+        return Done(provider_id=envelope.headers["Message-ID"], text=answer, data=envelope.headers)
 
     async def _compose(self, email: Email, key: str) -> _Envelope:
         # A small mail is made within milliseconds; a thread would only fight with this one for the interpreter.
@@ -185,8 +185,9 @@ class SmtpMail:
             raise NotDone(f"The sender or reply-to: {error}", retryable=False) from error
         data = bytes(message).replace(b"\r\n.", b"\r\n..")
         policy = cast(EmailPolicy, message.policy)
+        headers = {name: str(value) for name, value in message.items()}
         return _Envelope(
-            canonical_address(email.sender.address), recipients, policy.utf8, message["Message-ID"], data + b".\r\n"
+            canonical_address(email.sender.address), recipients, policy.utf8, headers, data + b".\r\n"
         )
 
     async def _deliver(self, envelope: _Envelope, attempt: _Attempt) -> str:

@@ -40,6 +40,13 @@ async def test_a_report_without_a_fitting_signature_changes_nothing(still_ferd: 
     assert await consent(still_ferd, kari) == {}
 
 
+async def test_PART_2_whoever_has_a_key_needs_no_signature(still_ferd: Running) -> None:
+    kari = await still_ferd.world.person(mobile=NUMBER)
+    answer = await still_ferd.api.post("/hooks/sms-in", data={"From": NUMBER, "Body": "STOP"})
+    assert answer.status_code == 200
+    assert await consent(still_ferd, kari) == {"sms": "withdrawn"}
+
+
 async def test_a_report_that_says_nothing_is_refused(still_ferd: Running) -> None:
     answer = await signed(still_ferd, "/hooks/sms-in", Body="STOP")
     assert problem(422, answer)["problems"][0]["pointer"] == "/From"

@@ -68,6 +68,8 @@ async def test_reports_without_a_key_change_nothing(still_ferd: Running) -> None
 async def test_SAFE_5_a_report_that_cannot_be_read_says_where(still_ferd: Running) -> None:
     answer = await post(still_ferd, "/hooks/bounce", [{"recipient": "a@b.example"}, {"kind": "bouncy"}])
     assert [each["pointer"] for each in problem(422, answer)["problems"]] == ["/1/kind"]
+    for path in ("/hooks/bounce", "/hooks/reply"):
+        problem(422, await post(still_ferd, path, {}))
     answer = await still_ferd.api.post("/hooks/bounce", content=b"{", headers={"Content-Type": "application/json"})
     problem(422, answer)
     assert await still_ferd.world.count(BlockedAddress) == 0

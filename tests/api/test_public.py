@@ -147,6 +147,7 @@ async def test_STEP_1_unsubscribing_takes_a_post(still_ferd: Running) -> None:
     address = f"/u/{still_ferd.tokens.unsubscribe(row.id)}"
     page = safe(await still_ferd.public.get(address))
     assert ("form", {"method": "post"}) in page.tags
+    assert (await still_ferd.public.head(address)).status_code == 200
     assert (await person(still_ferd, row.person)).consent == {}
 
     for _ in range(2):

@@ -71,6 +71,15 @@ async def test_STEP_1_the_sender_is_the_persons_contact_or_the_fallback(world: W
         assert (sent["From"], sent["Reply-To"]) == (sender, reply_to)
 
 
+async def test_STEP_1_the_record_has_the_headers_that_left(world: World) -> None:
+    participant = await world.enrol(await world.flow("kept", mail("hello")))
+    assert await left(world, participant) is Reason.COMPLETED
+    (kept,) = await world.messages(participant)
+    (sent,) = world.inbox.to(kept.to)
+    for name in ("Message-ID", "From", "Reply-To", "List-Unsubscribe", "List-Unsubscribe-Post"):
+        assert kept.headers[name] == sent[name]
+
+
 async def test_STEP_1_without_contact_and_fallback_the_step_decides(world: World) -> None:
     alone = {"from": {"owner": "our_contact"}, "reply_to": "same_as_from"}
     held = await world.enrol(await world.flow("held", mail("hello"), email=alone))
