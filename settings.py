@@ -85,6 +85,7 @@ def _matching(pattern: str, remedy: str) -> AfterValidator:
 Port = Annotated[int, Field(ge=1, le=65535)]
 Period = Annotated[timedelta, BeforeValidator(_period)]
 Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
+Keys = Annotated[list[Secret], NoDecode, BeforeValidator(_split)]
 Cap = Annotated[str, _matching(r"[1-9]\d{0,5} per (day|week)$", "write a number and a unit, as in '3 per week'")]
 Speed = Annotated[
     str, _matching(r"[1-9]\d{0,8} per (minute|hour|day)$", "write a number and a unit, as in '300 per minute'")
@@ -123,7 +124,15 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", title="Address", description="Where the API and the pages listen.")
     port: Port = Field(8080, title="Port", description="Of the API and the pages.")
-    api_key: Secret = Field(title="API key", description="Asked for on every /v1 call.")
+    api_key: Secret = Field(title="API key", description="Asked for on every /v1 call; the administrator's.")
+    editor_keys: Keys = Field(
+        [],
+        title="Editors' keys",
+        description="API keys, separated by commas, that read everything and write contents, files, links and forms.",
+    )
+    viewer_keys: Keys = Field(
+        [], title="Viewers' keys", description="API keys, separated by commas, that read everything and change nothing."
+    )
     database_url: DatabaseUrl = Field(
         default_factory=lambda known: SecretStr(f"sqlite:///{known['home'] / 'ferd.db'}"),
         title="Database",
@@ -183,7 +192,7 @@ class Settings(BaseSettings):
         description="Whether webhooks may call this machine and private networks; as long as ferd listens to this "
         "machine alone, unless set.",
     )
-    secret_keys: Annotated[list[Secret], NoDecode, BeforeValidator(_split)] = Field(
+    secret_keys: Keys = Field(
         min_length=1,
         title="Signing keys",
         description="For links in mails, separated by commas: the first signs, all verify.",

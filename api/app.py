@@ -105,11 +105,18 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
-    app.add_middleware(Door, keys=services.api_keys, body_limit=BODY_LIMIT, larger=LARGER_BODIES)
+    app.add_middleware(
+        Door,
+        keys=services.api_keys,
+        editors=services.editor_keys,
+        viewers=services.viewer_keys,
+        body_limit=BODY_LIMIT,
+        larger=LARGER_BODIES,
+    )
     errors.install(app)
     refusals.install(app)
     for router in GUARDED:
-        app.include_router(router, prefix=PREFIX, responses=problems(401, 500))
+        app.include_router(router, prefix=PREFIX, responses=problems(401, 403, 500))
     for router in OPEN:
         app.include_router(router)
     _describe(app)

@@ -1,13 +1,14 @@
-"""What every request meets first: the API key, and a limit to its size."""
+"""What every request meets first: the API key with its role, and a limit to its size."""
 
 from collections.abc import Mapping, Sequence
+from enum import IntEnum
 from hashlib import sha256
 from hmac import compare_digest
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import ApiProblem, TooLarge, Unauthorized, answer
+from api.errors import ApiProblem, Forbidden, TooLarge, Unauthorized, answer
 
 SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "The API key."},
@@ -15,10 +16,25 @@ SECURITY_SCHEMES = {
 }
 """For OpenAPI: either will do."""
 
+_READING = ("GET", "HEAD", "OPTIONS")
+_CONTENT = ("/v1/content", "/v1/files", "/v1/links", "/v1/forms")
+
+
+class Role(IntEnum):
+    """What a key is for; each may do what the one before may."""
+
+    VIEWER = 1
+    """Reads everything, changes nothing."""
+    EDITOR = 2
+    """Writes contents, files, links and forms."""
+    ADMINISTRATOR = 3
+    """Everything."""
+
 
 class Door:
     """ASGI middleware: every path under /v1 but the API's description asks for a key; bodies have a largest size.
 
+    A key of `keys` may do everything; those of `viewers` and `editors` what their role may.
     `larger` gives paths, `*` standing for any one part, of which those at and below take more than `body_limit` bytes.
     The key is checked before any of the body is read.
     """
@@ -28,13 +44,16 @@ class Door:
         app: ASGIApp,
         *,
         keys: Sequence[str],
+        editors: Sequence[str] = (),
+        viewers: Sequence[str] = (),
         guarded: str = "/v1",
         open_path: str = "/v1/openapi.json",
         body_limit: int,
         larger: Mapping[str, int],
     ) -> None:
         self._app = app
-        self._keys = [digest(key) for key in keys]
+        roles = {Role.ADMINISTRATOR: keys, Role.EDITOR: editors, Role.VIEWER: viewers}
+        self._keys = [(digest(key), role) for role, of_role in roles.items() for key in of_role]
         self._guarded = guarded
         self._open_path = open_path
         self._body_limit = body_limit
@@ -48,7 +67,7 @@ class Door:
         limit = next((size for prefix, size in self._larger.items() if _under(path, prefix)), self._body_limit)
         try:
             if _under(path, self._guarded) and path != self._open_path:
-                self._check_key(headers)
+                self._check_key(headers, scope["method"], path)
             length = headers.get("content-length", "0")
             if length.isdecimal() and int(length) > limit:
                 raise _too_large(limit)
@@ -57,14 +76,29 @@ class Door:
             return
         await self._app(scope, _limited(receive, limit), send)
 
-    def _check_key(self, headers: Headers) -> None:
+    def _check_key(self, headers: Headers, method: str, path: str) -> None:
         given = given_key(headers)
-        if not is_one_of(given, self._keys):
+        sent = digest(given)
+        role = max([role for key, role in self._keys if compare_digest(sent, key)], default=None)
+        if role is None:
             raise Unauthorized(
                 "The API key is wrong." if given else "The API key is missing.",
                 "Send it as Authorization: Bearer KEY, or as X-API-Key: KEY.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
+        needed = _needed(method, path)
+        if role < needed:
+            raise Forbidden(
+                f"The API key is of the role {role.name.lower()}, which may not do this.",
+                f"Use a key of the role {needed.name.lower()}.",
+            )
+
+
+def _needed(method: str, path: str) -> Role:
+    """The least role that may make a call."""
+    if method in _READING:
+        return Role.VIEWER
+    return Role.EDITOR if any(_under(path, prefix) for prefix in _CONTENT) else Role.ADMINISTRATOR
 
 
 def given_key(headers: Headers) -> str:

@@ -48,6 +48,8 @@ class Engine(Services):
             dispatcher=core.dispatcher,
             crm=core.crm,
             api_keys=[settings.api_key.get_secret_value()],
+            editor_keys=[key.get_secret_value() for key in settings.editor_keys],
+            viewer_keys=[key.get_secret_value() for key in settings.viewer_keys],
             public_url=settings.public_url,
             core=core,
             client=client,

@@ -27,12 +27,17 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Reads go to `db`, every change through `dispatcher`. `public_url` is how people reach us from outside."""
+    """Reads go to `db`, every change through `dispatcher`. `public_url` is how people reach us from outside.
+
+    `api_keys` are administrators' keys; the others let in with less (`api.auth.Role`).
+    """
 
     db: Database
     dispatcher: Writer
     crm: EmbeddedCrm
     api_keys: Sequence[str]
+    editor_keys: Sequence[str] = ()
+    viewer_keys: Sequence[str] = ()
     public_url: str = ""
     clock: Callable[[], datetime] = _now
 

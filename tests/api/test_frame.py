@@ -3,12 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator
 from sqlalchemy import text
 from sqlmodel import Session
 
+from api.app import create_app
 from api.auth import Door
 from api.errors import Problem
+from api.services import Services
 from tests.support.crm import KEY, CrmApi
 
 
@@ -41,6 +44,23 @@ def test_the_key_may_come_in_either_header(sqlite_api: CrmApi) -> None:
     del client.headers["X-API-Key"]
     assert client.get("/v1/people", headers={"Authorization": f"bearer {KEY}"}).status_code == 200
     assert client.get("/v1/people", headers={"X-API-Key": KEY}).status_code == 200
+
+
+def test_a_key_may_do_what_its_role_may(sqlite_api: CrmApi) -> None:
+    viewer, editor = "a-key-of-a-viewer", "a-key-of-an-editor"
+    services = Services(sqlite_api.db, sqlite_api.db, sqlite_api.crm, [KEY], [editor], [viewer])
+    content, person = {"name": "Hello", "subject": "Hi"}, {"first_name": "Kari"}
+    with TestClient(create_app(services)) as client:
+        for key, written, made in ((viewer, 403, 403), (editor, 201, 403), (KEY, 201, 201)):
+            headers = {"Authorization": f"Bearer {key}"}
+            assert client.get("/v1/people", headers=headers).status_code == 200
+            assert client.post("/v1/content", json=content, headers=headers).status_code == written
+            assert client.post("/v1/contents", json=content, headers=headers).status_code in (403, 404)
+            answer = client.post("/v1/people", json=person, headers=headers)
+            assert answer.status_code == made
+            if made == 403:
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert "administrator" in answer.json()["remedy"]
 
 
 def test_the_description_needs_no_key(sqlite_api: CrmApi) -> None:
@@ -126,7 +146,7 @@ async def test_a_body_without_a_length_is_counted() -> None:
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "path": "/v1/x", "headers": [(b"x-api-key", b"k")]}
+    scope = {"type": "http", "method": "POST", "path": "/v1/x", "headers": [(b"x-api-key", b"k")]}
     door = Door(application, keys=["k"], body_limit=100, larger={})
     with pytest.raises(Exception, match="larger than 100 bytes"):
         await door(scope, receive, send)  # type: ignore[arg-type]
