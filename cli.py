@@ -105,6 +105,24 @@ def apply(paths: Paths, note: Note = "", yes: Yes = False, json: Json = False) -
 
 
 @app.command(rich_help_panel=FILES)
+def simulate(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A flow file.")],
+    given: Annotated[
+        list[str] | None, typer.Option("--set", help="A field of the person or company, as in person.country=SE.")
+    ] = None,
+    event: Annotated[
+        list[str] | None, typer.Option(help="What the person does, as in “link_clicked offer after 2 days”.")
+    ] = None,
+    at: Annotated[str | None, typer.Option(help="When the person comes in; default: now.")] = None,
+    json: Json = False,
+) -> None:
+    """Play one person through a flow offline: what would happen, when and why. Sends and stores nothing."""
+    from console.simulating import simulate
+
+    simulate(path, given=given or [], events=event or [], at=at, json=json)
+
+
+@app.command(rich_help_panel=FILES)
 def versions(flow: FlowId, json: Json = False) -> None:
     """List a flow's versions: when, by whom, why."""
     from console.edits import versions

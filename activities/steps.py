@@ -17,8 +17,7 @@ from activities.mail.compose import mail_id
 from activities.pace import Pace
 from activities.sparing import spared_from
 from activities.standing import Rules, Standing
-from flows.calendar import Workdays, only_on
-from flows.moments import zone_or
+from flows.openings import Openings
 from flows.outcome import Reason
 from flows.planning import Line
 from flows.ports import Done, Email, NotDone, Request, Silence, Sms
@@ -174,28 +173,13 @@ class Steps:
     def _not_yet(self, here: Standing, step: Action) -> Plan | None:
         """The moment before which the step may not act, as a wait (STEP_19, LIFE_13)."""
         flow, now = here.outline.flow, here.now
-        zone, at = flow.zone, now
-        workdays = Workdays(flow.settings.calendar)
-        person = zone_or(here.facts().person.get("time_zone"), zone)
-        window = None
-        if isinstance(step, Message):
-            window = flow.email.window if step.channel == "email" else flow.sms.window
-        whose = person if window is not None and window.zone == "person" else zone
+        at, openings = now, Openings(flow, step, here.facts().person)
         if flow.settings.pause_dates is not None:  # who is woken on a pause date still moves to when the step was due
-            at = max(now, flow.settings.pause_dates.permitted(here.row.since, zone))
-        for _ in range(10):  # each limit may push the moment out of another
-            before = at
-            if step.only_on:
-                at = only_on(at, step.only_on, zone)
-            if flow.settings.pause_dates is not None:
-                at = flow.settings.pause_dates.permitted(at, zone)
-            if window is not None:
-                at = window.opens(at, whose, workdays)
-            if at == before:
-                break
+            at = max(now, flow.settings.pause_dates.permitted(here.row.since, flow.zone))
+        at = openings.first(at)
         if at <= now:
             return None
-        if window is not None and window.outside == "skip" and window.opens(now, whose, workdays) > now:
+        if openings.skips(now):
             here.tell(Line(step.id, step.kind, "skipped", "outside the sending window"))
             here.on_from(step)
             return here.plan
