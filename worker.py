@@ -34,6 +34,7 @@ from activities.elsewhere import NOTHING_ELSEWHERE, Elsewhere
 from activities.files import StoredFiles
 from activities.mail.smtp import SmtpMail
 from activities.mail.tokens import Tokens
+from activities.outbox import Outbox
 from activities.pace import Limits
 from activities.retention import Retention
 from activities.scripts.runs import ScriptRunner
@@ -136,7 +137,8 @@ class _Room:
         )
         self.scripts = ScriptRunner(self._db, settings.scripts, now)
         self.deliveries = Deliveries(self._db, self.web, now)
-        self.notices = Notices(self._db, self.mail, now)
+        self.notices = Outbox(self._db, self.mail, now, Notices())
+        self.replies = Outbox(self._db, self.mail, now, self.core.replies)
         self.ports: Mapping[type, Port[Any]] = {
             Email: self.mail,
             Sms: self.sms,
@@ -157,6 +159,7 @@ class _Room:
             self.scripts,
             self.deliveries,
             self.notices,
+            self.replies,
         )
         beside = [asyncio.create_task(loop.run()) for loop in loops]
         try:

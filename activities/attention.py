@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-from sqlalchemy import String, cast, or_, select
+from sqlalchemy import String, cast, func, or_, select
 from sqlmodel import Session, col
 
 from activities import ledger
-from activities.participants import ATTENTION, Participants, possible
+from activities.participants import ATTENTION, OperationRefused, Participants, possible
 from activities.repeats import Repeats
+from activities.replies import Replies, let_go
 from flows.outcome import Status
 from store.chores import EffectOperation, HeldOperation
 from store.flows import FlowRow
@@ -76,9 +77,10 @@ def entries(
 class Attention:
     """Does something about an entry. Every method raises UnknownEffect, UnknownParticipant or OperationRefused."""
 
-    def __init__(self, participants: Participants, repeats: Repeats) -> None:
+    def __init__(self, participants: Participants, repeats: Repeats, replies: Replies) -> None:
         self._participants = participants
         self._repeats = repeats
+        self._replies = replies
 
     def settle(self, session: Session, effect: str, outcome: EffectOperation, now: datetime) -> EffectRow:
         """Say whether an unknown effect happened, or have it done again; the entry that tells how that stands."""
@@ -86,8 +88,15 @@ class Attention:
             row = session.get(EffectRow, effect)
             if row is None or row.status is not EffectStatus.UNKNOWN:
                 raise UnknownEffect(effect)
-            return self._repeats.ask(session, effect, now)
+            return self._repeats.ask(session, effect, now) if row.participant else self._reply(session, effect, now)
         return mark(session, effect, outcome, now)
+
+    def _reply(self, session: Session, effect: str, now: datetime) -> EffectRow:
+        again = self._replies.again(session, effect, now)
+        if again is None:
+            what = "The mail is no longer kept, or was decided about meanwhile."
+            raise OperationRefused("", what, "Mark it done or not done.", list(get_args(Mark)))
+        return again
 
     def act(
         self, session: Session, entry: Entry, operation: HeldOperation | EffectOperation, now: datetime
@@ -114,6 +123,9 @@ def mark(session: Session, effect: str, outcome: Mark, now: datetime) -> EffectR
     message = session.scalar(select(MessageRow).where(col(MessageRow.effect) == effect))
     if message is not None:
         message.state = status
+    if not row.participant:  # of a form or link, which has no journal
+        let_go(session, effect)
+        return row
     text = f"marked {outcome.replace('_', ' ')} by hand"
     session.add(
         JournalRow(
@@ -125,8 +137,9 @@ def mark(session: Session, effect: str, outcome: Mark, now: datetime) -> EffectR
 
 def _unknown(session: Session, after: str, limit: int, flow: str | None, step: str | None) -> list[Entry]:
     query = (
-        select(EffectRow, col(ParticipantRow.person))
-        .join(ParticipantRow, col(ParticipantRow.id) == col(EffectRow.participant))
+        select(EffectRow, func.coalesce(col(ParticipantRow.person), col(MessageRow.person), ""))
+        .outerjoin(ParticipantRow, col(ParticipantRow.id) == col(EffectRow.participant))
+        .outerjoin(MessageRow, col(MessageRow.effect) == col(EffectRow.key))
         .where(col(EffectRow.status) == EffectStatus.UNKNOWN, col(EffectRow.key) > after)
         .order_by(col(EffectRow.key))
         .limit(limit)

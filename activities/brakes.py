@@ -38,6 +38,12 @@ def brakes(session: Session) -> Brakes:
     return Brakes(paused, row.changed_at if row is not None else None, ledger.under_way(session))
 
 
+def holds(session: Session, channel: Channel) -> bool:
+    """Whether nothing may be sent by this channel now."""
+    row = session.get(BrakeRow, 1, populate_existing=True)
+    return row is not None and not {ALL, channel}.isdisjoint(row.paused)
+
+
 def pause(session: Session, brake: Brake, now: datetime) -> Brakes:
     """Hold everyone in every flow, or whoever comes to a step of this channel. Paused already is fine."""
     row = _locked(session, now)

@@ -32,6 +32,7 @@ from activities.recount import Recounts
 from activities.recurrences import Recurrences
 from activities.repeating import RepeatActivities
 from activities.repeats import Repeats
+from activities.replies import Replies
 from activities.scripts.runs import ScriptStarts
 from activities.standing import Rules, Standing
 from activities.steps import Steps, StorePort
@@ -61,6 +62,7 @@ class Core:
     rules: Rules
     tracking: Tracking
     forms: Forms
+    replies: Replies
     steps: Steps
     attention: Attention
     erasing: Erasing
@@ -103,8 +105,9 @@ class Core:
         rules = Rules(definitions, crm, HandOvers(enrolment, crm).hand_over)
         in_store: dict[type, StorePort] = {**dict.fromkeys(crm.performs, crm), StartScript: ScriptStarts()}
         steps = Steps(rules, in_store, Pace(limits), elsewhere)
-        attention = Attention(Participants(rules), Repeats(steps))
-        reacting = Reacting(enrolment, crm)
+        replies = Replies(crm)
+        attention = Attention(Participants(rules), Repeats(steps), replies)
+        reacting = Reacting(enrolment, crm, replies)
         tracking = Tracking(events, crm, definitions, reacting)
         erasing = Erasing(rules)
         recurrences = Recurrences(client, dispatcher, definitions, jobs, task_queue)
@@ -120,6 +123,7 @@ class Core:
             rules=rules,
             tracking=tracking,
             forms=Forms(events, crm, reacting),
+            replies=replies,
             steps=steps,
             attention=attention,
             erasing=erasing,

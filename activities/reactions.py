@@ -1,4 +1,7 @@
-"""Does what forms and links do by themselves (STEP_23), in the transaction of the submission or click."""
+"""Does what forms and links do by themselves (STEP_23), in the transaction of the submission or click.
+
+A mail is planned there, and sent once that has committed.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,18 +13,22 @@ from sqlmodel import Session
 from activities.crm.embedded import EmbeddedCrm
 from activities.crm.groups import lock_people
 from activities.enrolment import Enrolment, Proposal
+from activities.replies import Replies
 from flows.making import CreateFollowUp, CreateRequest
-from flows.ports import NotDone, Request
+from flows.ports import Email, NotDone, Request
 from flows.reactions import NOWHERE, REACTIONS
+from flows.reply import Reply
 from flows.steps.base import Do, Fail
+from store.columns import new_id
 
 
 class Reacting:
     """Carries reactions out."""
 
-    def __init__(self, enrolment: Enrolment, crm: EmbeddedCrm) -> None:
+    def __init__(self, enrolment: Enrolment, crm: EmbeddedCrm, replies: Replies) -> None:
         self._enrolment = enrolment
         self._crm = crm
+        self._replies = replies
 
     def react(
         self,
@@ -39,9 +46,12 @@ class Reacting:
         told = []
         for reaction in REACTIONS.validate_python(list(reactions)):
             facts = self._enrolment.facts(session, Proposal("", person, "", event=data), now)
-            move = reaction.enter(NOWHERE, facts)
-            if isinstance(move, Do):
-                told.append(self._perform(session, _of(move.request, f"{noun} {id}"), now))
+            move = reaction.enter(NOWHERE, replace(facts, message=new_id("msg")))
+            source = f"{noun} {id}"
+            if isinstance(reaction, Reply) and isinstance(move, Do) and isinstance(move.request, Email):
+                told.append(self._replies.plan(session, person, reaction, move.request, source, now))
+            elif isinstance(move, Do):
+                told.append(self._perform(session, _of(move.request, source), now))
             else:
                 told.append(f"{reaction.kind}: {move.text if isinstance(move, Fail) else 'not possible here'}")
         return told

@@ -22,6 +22,7 @@ from store.database import Database
 from store.enrolments import RefusalRow
 from store.journeys import EffectRow, EffectStatus, EventRow, EventUse, JournalRow, MessageRow, ParticipantRow
 from store.outside import ScriptRun
+from store.replies import ReplyRow
 from store.retention import RetentionMark
 
 log = structlog.get_logger(__name__)
@@ -53,6 +54,10 @@ def _thin_message(row: MessageRow) -> None:
 
 def _thin_effect(row: EffectRow) -> None:
     row.error = row.provider_id = ""
+
+
+def _thin_reply(row: ReplyRow) -> None:
+    row.email, row.due = {}, None
 
 
 def _thin_run(row: ScriptRun) -> None:
@@ -90,6 +95,7 @@ _RECORDS = (
     _Record(JournalRow, (col(JournalRow.number),), col(JournalRow.at), _thin_journal),
     _Record(EventRow, (col(EventRow.number),), col(EventRow.received_at), _thin_event),
     _Record(MessageRow, (col(MessageRow.id),), col(MessageRow.at), _thin_message),
+    _Record(ReplyRow, (col(ReplyRow.effect),), col(ReplyRow.made_at), _thin_reply),
     _Record(ScriptRun, (col(ScriptRun.id),), col(ScriptRun.asked_at), _thin_run),
     _Record(
         EffectRow,

@@ -172,7 +172,7 @@ def _invalid(request: Request, error: Exception) -> Response:
     if any(one["loc"] == ("body",) for one in error.errors()) and not _is_json(media_type) and media_type:
         raised = UnsupportedMediaType(f"The body is {media_type}.", "Send application/json.")
         return answer(raised.problem)
-    problems = [_detail(one) for one in error.errors()]
+    problems = [_detail(one, error.body) for one in error.errors()]
     return answer(Unprocessable("The request is not valid.", problems[0].remedy, problems=problems).problem)
 
 
@@ -180,12 +180,12 @@ def _is_json(media_type: str) -> bool:
     return media_type == "application/json" or media_type.endswith("+json")
 
 
-def _detail(error: Mapping[str, Any]) -> ProblemDetail:
+def _detail(error: Mapping[str, Any], body: object) -> ProblemDetail:
     place, *where = error["loc"]
     if error["type"] == "json_invalid":
         # pydantic gives the offset, which is no place in a document.
         where = []
-    found = crm.fault({**error, "loc": tuple(where)})
+    found = crm.fault({**error, "loc": tuple(where)}, data=body if place == "body" else None)
     return ProblemDetail(place=place, pointer=found.pointer, what=found.what, remedy=found.remedy)
 
 

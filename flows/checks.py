@@ -4,9 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from email_validator import EmailNotValidError, validate_email
-
-from flows import fields
+from flows import fields, senders
 from flows.catalog import Acting, Catalog, unknown
 from flows.definition import Flow
 from flows.events import OF_READERS, ActionFilter, EventFilter, Trigger, references
@@ -64,42 +62,14 @@ def _email(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
             ("email", "reply_to"),
         )
     for key, sender in (("from", settings.from_), ("reply_to", settings.reply_to)):
-        if isinstance(sender, OwnerSender):
-            yield from _owner(sender, "email", key)
-        elif isinstance(sender, FixedSender):
-            yield from _mailbox(sender, "email", key)
+        if isinstance(sender, OwnerSender | FixedSender):
+            yield from senders.problems(sender, "email", key)
     yield from unknown(catalog, ("subscription_type",), settings.subscription, "email", "subscription")
 
 
 def _sms(flow: Flow) -> Iterator[Problem]:
     if flow.sms.from_ is not None and not is_sender(flow.sms.from_):
         yield sender_problem(flow.sms.from_, "sms", "from")
-
-
-def _owner(sender: OwnerSender, *where: str) -> Iterator[Problem]:
-    if sender.fallback is not None:
-        yield from _mailbox(sender.fallback, *where, "fallback")
-    else:
-        yield Problem(
-            "People without such a contact have no address here.",
-            "Add fallback: an address; else the step's on_error decides what happens to them.",
-            where,
-            severity="warning",
-        )
-
-
-def _mailbox(sender: FixedSender, *where: str) -> Iterator[Problem]:
-    if not sender.address:
-        yield Problem("The e-mail address is missing.", "Add address.", (*where, "address"))
-        return
-    try:
-        validate_email(sender.address, check_deliverability=False, globally_deliverable=False)
-    except EmailNotValidError as error:
-        remedy = f"Write an address such as hello@fjord.example. {error}"
-        yield Problem(f"“{sender.address}” is not an e-mail address.", remedy, (*where, "address"))
-    if not sender.name.isprintable():
-        remedy = "Write the name in one line."
-        yield Problem("The name holds a line break or another control character.", remedy, (*where, "name"))
 
 
 def _enrolment(flow: Flow, catalog: Catalog) -> Iterator[Problem]:

@@ -9,16 +9,18 @@ from flows import fields
 from flows.catalog import Catalog
 from flows.definition import Flow
 from flows.problems import Problem
+from flows.reply import Reply
 from flows.steps.add_to import AddTo
 from flows.steps.base import Action
 from flows.steps.create_follow_up import CreateFollowUp
 from flows.steps.create_request import CreateRequest
+from flows.steps.send_email import SendEmail
 from flows.steps.update_person import UpdatePerson
 
 MOST = 50
 
-Reaction = Annotated[AddTo | UpdatePerson | CreateRequest | CreateFollowUp, Field(discriminator="kind")]
-"""Everything that happens inside our own store, so that it is part of what sets it off."""
+Reaction = Annotated[AddTo | UpdatePerson | CreateRequest | CreateFollowUp | Reply, Field(discriminator="kind")]
+"""What happens inside our own store is part of what sets it off; a mail is planned there, and sent afterwards."""
 
 
 def _with_ids(given: Any) -> Any:
@@ -40,6 +42,8 @@ Reactions = Annotated[
 ]
 REACTIONS: TypeAdapter[list[Reaction]] = TypeAdapter(Reactions)
 
+_MEANINGLESS = frozenset({"only_on", "on_error", "on_unknown", "over_cap", "transactional"})
+
 NOWHERE = Flow(id="reactions")
 """The flow that reactions are in: none. Its zone is UTC, and it knows no country's holidays."""
 
@@ -55,8 +59,8 @@ def _problems(reactions: Sequence[Action], catalog: Catalog) -> Iterator[Problem
         for problem in reaction.problems(NOWHERE, catalog):
             if problem.severity == "error":
                 yield problem.under(index)
-        for setting in sorted({"only_on", "on_error", "on_unknown"} & reaction.model_fields_set):
-            what = f"{setting} means nothing here: it is done at once, or not at all."
+        for setting in sorted(_MEANINGLESS & reaction.model_fields_set):
+            what = f"{setting} means nothing here: there is no journey that could wait or go on."
             yield Problem(what, f"Remove {setting}.", (index, setting))
 
 
@@ -69,4 +73,4 @@ def repeated(step: Action, reaction: Action) -> bool:
         return any((change.field, change.change) in done for change in step.changes())
     if isinstance(step, CreateRequest | CreateFollowUp) and type(step) is type(reaction):
         return step.type == reaction.type
-    return False
+    return isinstance(step, SendEmail) and isinstance(reaction, Reply) and step.content == reaction.content

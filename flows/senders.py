@@ -1,12 +1,15 @@
 """Whom an e-mail comes from and where answers go: a fixed address, or the associate who looks after the person."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from flows.facts import Facts, Values
 from flows.model import Strict
 from flows.ports import Mailbox
+from flows.problems import Problem
 
 
 def mailbox_of(someone: Values) -> Mailbox:
@@ -91,3 +94,32 @@ ReplyTo = Annotated[
     ),
 ]
 """A sender, or `same_as_from` (STEP_1)."""
+
+
+def problems(sender: FixedSender | OwnerSender, *where: str) -> Iterator[Problem]:
+    """What is wrong with a sender that stands at `where`."""
+    if isinstance(sender, FixedSender):
+        yield from _mailbox(sender, *where)
+    elif sender.fallback is not None:
+        yield from _mailbox(sender.fallback, *where, "fallback")
+    else:
+        yield Problem(
+            "People without such a contact have no address here.",
+            "Add fallback: an address; else the step's on_error decides what happens to them.",
+            where,
+            severity="warning",
+        )
+
+
+def _mailbox(sender: FixedSender, *where: str) -> Iterator[Problem]:
+    if not sender.address:
+        yield Problem("The e-mail address is missing.", "Add address.", (*where, "address"))
+        return
+    try:
+        validate_email(sender.address, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        remedy = f"Write an address such as hello@fjord.example. {error}"
+        yield Problem(f"“{sender.address}” is not an e-mail address.", remedy, (*where, "address"))
+    if not sender.name.isprintable():
+        remedy = "Write the name in one line."
+        yield Problem("The name holds a line break or another control character.", remedy, (*where, "name"))

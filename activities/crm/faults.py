@@ -85,14 +85,14 @@ class Refused(CrmError):
         self.faults = tuple(faults)
 
 
-def faults(error: ValidationError, model: type[BaseModel] | None = None) -> list[Fault]:
-    """pydantic's errors in our words."""
-    return [fault(one, model) for one in error.errors(include_url=False, include_input=False)]
+def faults(error: ValidationError, model: type[BaseModel] | None = None, data: object = None) -> list[Fault]:
+    """pydantic's errors in our words; `data` is what was given, where the model has parts of several kinds."""
+    return [fault(one, model, data) for one in error.errors(include_url=False, include_input=False)]
 
 
-def fault(error: Mapping[str, Any], model: type[BaseModel] | None = None) -> Fault:
+def fault(error: Mapping[str, Any], model: type[BaseModel] | None = None, data: object = None) -> Fault:
     """One of pydantic's errors in our words; `model` knows the names that exist, for "did you mean"."""
-    kind, where = error["type"], tuple(error["loc"])
+    kind, where = error["type"], _place(error, data)
     remedy = error.get("ctx", {}).get("remedy") or _REMEDIES.get(kind, "Mend the value.")
     if kind == "extra_forbidden":
         what = f"There is no field “{where[-1]}”."
@@ -104,6 +104,22 @@ def fault(error: Mapping[str, Any], model: type[BaseModel] | None = None) -> Fau
         message: str = error["msg"]
         what = message[:1].upper() + message[1:].rstrip(".") + "."
     return Fault(what, remedy, where)
+
+
+def _place(error: Mapping[str, Any], data: object) -> tuple[str | int, ...]:
+    """The place in the data: parts that are not in it are pydantic's own, but for the name of what is missing."""
+    loc = tuple(error["loc"])
+    if not isinstance(data, dict | list):
+        return loc
+    place: list[str | int] = []
+    here: Any = data
+    for part in loc:
+        if (isinstance(here, list) and isinstance(part, int) and part < len(here)) or (
+            isinstance(here, dict) and part in here
+        ):
+            here = here[part]
+            place.append(part)
+    return (*place, loc[-1]) if error["type"] == "missing" and loc else tuple(place)
 
 
 def _names(model: type[BaseModel] | None) -> Iterable[str]:

@@ -43,7 +43,8 @@ class ContentIn(Incoming):
 _ACTIONS: Any = Field(
     default_factory=list,
     title="Actions",
-    description="What is done each time: steps of the kinds add_to, update_person, create_request, create_follow_up.",
+    description="What is done each time: steps of the kinds add_to, update_person, create_request, create_follow_up, "
+    "and send_email with from and reply_to of its own: a reply mail.",
 )
 
 

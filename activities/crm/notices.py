@@ -1,121 +1,96 @@
-"""Tells the owner of a follow-up that a flow has put it into the diary (STEP_6): by e-mail, beside the journeys.
+"""Tells the owner of a follow-up that a flow, form or link has put it into the diary (STEP_6, STEP_23): by e-mail.
 
 The follow-up itself was made in the gate's transaction; its owner is told once, and not again where nobody knows
 whether the mail left: the follow-up stands in the diary all the same.
 """
 
-import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
+from collections.abc import Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from activities.brakes import holds
 from activities.crm.associates import diary
 from activities.definitions import Definitions
-from flows.definition import Flow
-from flows.ports import EffectError, Email, Mail, Mailbox, NotDone
+from activities.outbox import AT_ONCE, LATER, Outgoing, worth_another_try
+from flows.definition import EmailSettings, Flow
+from flows.ports import Done, Email, Mailbox, NotDone, Silence
+from flows.reactions import NOWHERE, REACTIONS
+from flows.reply import Reply
 from flows.senders import FixedSender
 from store.columns import new_id
-from store.database import Database, lock_flow
+from store.database import lock_flow
 from store.flows import FlowRow, FlowStatus
+from store.library import FormRow, LinkRow
 from store.people import Associate, Person
 from store.work import FollowUp
 
 log = structlog.get_logger(__name__)
 
-EVERY = timedelta(seconds=1)
-AT_ONCE = 10
-LATER, GIVE_UP = timedelta(minutes=5), timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Notice:
-    follow_up: str
-    made_at: datetime
-    email: Email
-
 
 class Notices:
-    """Runs beside every worker; several share the work."""
+    """The owners who are still to be told, as mails that wait."""
 
-    def __init__(self, db: Database, mail: Mail, clock: Callable[[], datetime]) -> None:
-        self._db = db
-        self._mail = mail
-        self._clock = clock
+    def __init__(self) -> None:
         self._definitions = Definitions()
 
-    async def run(self) -> None:
-        """Tell again and again until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY.total_seconds())
-            try:
-                while await self.once():
-                    pass
-            except Exception as error:  # a store that is away comes back
-                log.warning("owners_not_told", error=type(error).__name__)
+    def due(self, session: Session, now: datetime) -> Sequence[str]:
+        """Follow-ups whose owners are to be told."""
+        query = select(col(FollowUp.id)).where(col(FollowUp.tell_at) <= now).order_by(col(FollowUp.tell_at))
+        return session.scalars(query.limit(AT_ONCE)).all()
 
-    async def once(self) -> bool:
-        """Tell whoever is to be told now; True: there may be more."""
-        now = self._clock()
-        due = await self._db.read(lambda session: _due(session, now))
-        found = [await self._db.write(partial(self._take, follow_up, now)) for follow_up in due]
-        notices = [notice for notice in found if notice is not None]
-        await asyncio.gather(*(self._send(notice) for notice in notices))
-        return bool(notices)
+    def settle(self, session: Session, sent: Outgoing, outcome: Done | NotDone | Silence, now: datetime) -> None:
+        """Told, or to be told later."""
+        if worth_another_try(sent, outcome, now):
+            row = session.get(FollowUp, sent.key, with_for_update=True)
+            if row is not None:
+                row.tell_at = now + LATER
+        elif not isinstance(outcome, Done):
+            log.warning("owner_not_told", follow_up=sent.key, outcome=type(outcome).__name__)
 
-    async def _send(self, notice: _Notice) -> None:
-        try:
-            await self._mail.send(notice.email, notice.follow_up)
-        except EffectError as error:
-            again = self._clock() + LATER
-            if isinstance(error, NotDone) and error.retryable and again - notice.made_at < GIVE_UP:
-                await self._db.write(partial(_put_off, notice.follow_up, again))
-            else:
-                log.warning("owner_not_told", follow_up=notice.follow_up, outcome=type(error).__name__)
-
-    def _take(self, id: str, now: datetime, session: Session) -> _Notice | None:
+    def take(self, session: Session, key: str, now: datetime) -> Outgoing | None:
         """What to send, marked as told; None: somebody else does it, the flow is paused, or there is no address."""
-        row = session.get(FollowUp, id)
+        row = session.get(FollowUp, key)
         if row is None:
             return None
         lock_flow(session, row.flow)
         flow = session.get(FlowRow, row.flow)
-        row = session.get(FollowUp, id, with_for_update=True, populate_existing=True)
+        row = session.get(FollowUp, key, with_for_update=True, populate_existing=True)
         if row is None or row.tell_at is None or row.tell_at > now:
             return None
-        if flow is not None and (flow.paused or flow.status is FlowStatus.STOPPED or "email" in flow.braked):
+        off = flow is not None and (flow.paused or flow.status is FlowStatus.STOPPED)
+        if off or holds(session, "email"):
             row.tell_at = now + LATER
             return None
         row.tell_at = None
         owner = session.get(Associate, row.owner) if row.owner is not None else None
         person = session.get(Person, row.person)
-        if owner is None or owner.email is None or person is None or flow is None:
+        if owner is None or owner.email is None or person is None or (flow is None and row.flow):
             return None
-        definition = self._definitions.current(session, flow).flow
-        return _Notice(row.id, row.created_at, _email(definition, row, owner, person))
+        source = self._definitions.current(session, flow).flow if flow is not None else _acting(session, row.step)
+        return Outgoing(row.id, row.created_at, _email(source, row, owner, person))
 
 
-def _due(session: Session, now: datetime) -> list[str]:
-    query = select(col(FollowUp.id)).where(col(FollowUp.tell_at) <= now).order_by(col(FollowUp.tell_at))
-    return list(session.scalars(query.limit(AT_ONCE)))
-
-
-def _put_off(id: str, until: datetime, session: Session) -> None:
-    row = session.get(FollowUp, id, with_for_update=True)
-    if row is not None:
-        row.tell_at = until
+def _acting(session: Session, step: str) -> Flow:
+    """The form or link that made a follow-up, as a flow that sends from where its reply mail comes from."""
+    noun, _, id = step.partition(" ")
+    acting = session.get(FormRow, id) if noun == "form" else session.get(LinkRow, id)
+    if acting is None:
+        return NOWHERE.model_copy(update={"name": id})
+    replies = [each for each in REACTIONS.validate_python(acting.actions) if isinstance(each, Reply)]
+    email = EmailSettings.model_construct(from_=replies[0].from_ if replies else None)
+    return NOWHERE.model_copy(update={"name": acting.name, "email": email})
 
 
 def _email(flow: Flow, row: FollowUp, owner: Associate, person: Person) -> Email:
     to = Mailbox(owner.email or "", owner.name)
     zone = diary(owner, flow.zone, flow.settings.calendar).zone
     lines = [f"{row.title}", "", f"When: {_when(row, zone)}", f"Person: {person.name or person.id}"]
-    lines += [f"Flow: {flow.name or flow.id}", f"Follow-up: {row.id}"]
+    source = "Flow" if row.flow else row.step.partition(" ")[0].capitalize()
+    lines += [f"{source}: {flow.name or flow.id}", f"Follow-up: {row.id}"]
     return Email(
         message=new_id("msg"),
         to=to,

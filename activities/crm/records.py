@@ -69,10 +69,11 @@ class Records(Generic[Row, In]):
         """Change the fields given. Raises Refused."""
         row = self._lock(session, id)
         before = {name: getattr(row, name) for name in self.model.model_fields}
+        data = {**before, **changes}
         try:
-            given = self.model.model_validate({**before, **changes})
+            given = self.model.model_validate(data)
         except ValidationError as error:
-            raise Refused(faults(error, self.model)) from None
+            raise Refused(faults(error, self.model, data)) from None
         self._write(session, row, id, given, at)
         return row
 

@@ -415,6 +415,10 @@ def test_STEP_23_a_step_that_repeats_what_a_form_or_link_does_is_a_warning_that_
     assert "link “offer”" in only(found(waits, add, catalog=catalog)).what
     assert found(MAIL, step("add_to", selection="staff"), catalog=catalog) == []
     assert found(step("remove_from", selection="customers"), catalog=catalog, enrolment=triggers) == []
+    reply = {"kind": "send_email", "content": MAIL["content"], "from": "us@fjord.example"}
+    answering: dict[Any, Any] = {("form", "contact-me"): REACTIONS.validate_python([reply])}
+    by_mail = only(found(MAIL, catalog=replace(CATALOG, acting=answering), enrolment=triggers))
+    assert "form “contact-me”" in by_mail.what
 
 
 def test_STEP_1_a_contact_without_fallback_is_a_warning() -> None:

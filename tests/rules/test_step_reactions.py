@@ -14,6 +14,7 @@ from tests.support.running import Running, expect, problem
 from tests.support.world import mail, now, wait
 
 TAGGED = {"kind": "add_to", "selection": "hot", "create": True}
+ANSWER = {"kind": "send_email", "content": "mail", "from": "us@fjord.example"}
 INTERESTED = {"kind": "update_person", "add": {"person.custom.interests": "beans"}}
 
 
@@ -109,10 +110,17 @@ async def test_STEP_23_an_action_that_cannot_work_is_refused_with_its_place(stil
     for action, pointer in [
         ({"kind": "add_to", "selection": "nowhere"}, "/actions/0/selection/0"),
         ({"kind": "update_person", "set": {"person.nonsense": 1}}, "/actions/0/set/person.nonsense"),
-        ({"kind": "send_email", "content": "mail"}, "/actions/0"),
+        ({"kind": "send_email", "content": "mail"}, "/actions/0/from"),
+        ({**ANSWER, "from": "nobody@"}, "/actions/0/from/address"),
+        ({**ANSWER, "content": "gone"}, "/actions/0/content"),
+        ({**ANSWER, "over_cap": "skip"}, "/actions/0/over_cap"),
+        ({"kind": "wait", "for": "1 day"}, "/actions/0"),
         ({**TAGGED, "on_error": "continue"}, "/actions/0/on_error"),
     ]:
         answer = await still_ferd.api.put("/v1/forms/contact", json={"name": "x", "actions": [action]})
         assert [each["pointer"] for each in problem(422, answer)["problems"]] == [pointer]
     problem(404, await still_ferd.api.get("/v1/forms/contact"))
+    await _form(still_ferd, "other")
+    lost = await still_ferd.api.patch("/v1/forms/other", json={"actions": [{"kind": "send_email"}]})
+    assert [each["pointer"] for each in problem(422, lost)["problems"]] == ["/actions/0/from"]
     assert await still_ferd.world.count(RequestRow) == await still_ferd.world.count(Person) == 0
