@@ -80,9 +80,9 @@ class Outbox:
             outcome = await self._mail.send(taken.email, taken.key)
         except (NotDone, Silence) as error:
             outcome = error
-        await self._db.write(
-            lambda session: self._waiting.settle(session, taken, outcome, self._clock())
-        )
+        except asyncio.CancelledError:  # else it would be Silence
+            outcome = NotDone("the worker was ended before the mail left", retryable=True)
+        await self._db.write(lambda session: self._waiting.settle(session, taken, outcome, self._clock()))
 
 
 def worth_another_try(sent: Outgoing, outcome: Done | NotDone | Silence, now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """STEP_23: the mails that forms and links answer with, each once, without any flow."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,9 +41,13 @@ class _Mail:
     def __init__(self, *answers: BaseException | Done) -> None:
         self.answers = list(answers)
         self.keys: list[str] = []
+        self.asked = asyncio.Event()
 
     async def send(self, request: Email, key: str) -> Done:
         self.keys.append(key)
+        self.asked.set()
+        if not self.answers:
+            await asyncio.Event().wait()
         answer = self.answers.pop(0)
         if isinstance(answer, Done):
             return answer
@@ -159,6 +164,21 @@ async def test_STEP_23_SAFE_2_what_did_not_leave_is_tried_again_and_what_is_mark
     await _outbox(still_ferd, mail).once()
     assert await world.count(ReplyRow) == 0
     assert [row.status for row in await _effects(world)].count(EffectStatus.FAILED) == 2
+
+
+async def test_STEP_23_a_worker_that_is_ended_while_it_sends_leaves_it_to_the_next(still_ferd: Running) -> None:
+    await _form(still_ferd, "contact", actions=[ANSWER])
+    await _submit(still_ferd, "contact", KARI)
+    slow = _Mail()
+    sending = asyncio.create_task(_outbox(still_ferd, slow).once())
+    await slow.asked.wait()
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    next = _Mail(Done())
+    assert await _outbox(still_ferd, next, LOST).once()
+    assert next.keys == slow.keys
+    assert [row.status for row in await _effects(still_ferd.world)] == [EffectStatus.DONE]
 
 
 async def test_STEP_23_PART_2_LIFE_16_nothing_goes_to_a_blocked_address_or_past_a_brake(still_ferd: Running) -> None:
