@@ -120,7 +120,8 @@ def check_runnable(flow: Flow, catalog: Catalog) -> None:
 def locked(session: Session, flow: str) -> FlowRow:
     """The flow's row, locked alone until the transaction ends. Raises UnknownFlow, also for a deleted one."""
     lock_flow(session, flow, exclusive=True)
-    row = session.get(FlowRow, flow, with_for_update=True)
+    # What was read of it before the lock may be out of date.
+    row = session.get(FlowRow, flow, with_for_update=True, populate_existing=True)
     if row is None or row.deleted:
         raise UnknownFlow(flow)
     return row

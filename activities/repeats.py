@@ -39,11 +39,13 @@ class Repeats:
         """Have an unknown effect done again; answers the entry to watch. Raises OperationRefused if it may not be."""
         before = session.get_one(EffectRow, effect)
         here = Standing.lock(session, before.participant, now, self._rules)
-        before = session.get_one(EffectRow, effect, with_for_update=True)
+        before = _locked(session, effect)
         step, why = self._may(here, before)
         stands = before.step == here.row.step and before.step not in here.row.passed
         if step is not None and stands and self._steps.repeats(step):
             why = "its journey is trying it again"
+        if before.status is not EffectStatus.UNKNOWN:
+            why = "somebody was faster"
         if why or step is None:
             raise OperationRefused(
                 here.row.id, f"The effect is not repeated: {why}.", "Mend that, or mark it done or not done.",
@@ -72,7 +74,7 @@ class Repeats:
         if row is None:  # removed with its participant
             return None
         here = Standing.lock(session, row.participant, now, self._rules)
-        row = session.get_one(EffectRow, effect, with_for_update=True)
+        row = _locked(session, effect)
         if row.status not in (EffectStatus.PLANNED, EffectStatus.FAILED):
             return None
         step, why = self._may(here, row)
@@ -111,7 +113,7 @@ class Repeats:
         if row is None:
             return True
         here = Standing.lock(session, row.participant, now, self._rules)
-        row = session.get_one(EffectRow, begun.key, with_for_update=True)
+        row = _locked(session, begun.key)
         step = here.outline.step.get(begun.step)
         if isinstance(outcome, Done):
             self._done(here, row, outcome, begun.text)
@@ -134,7 +136,7 @@ class Repeats:
         if row is None:
             return
         here = Standing.lock(session, row.participant, now, self._rules)
-        row = session.get_one(EffectRow, effect, with_for_update=True)
+        row = _locked(session, effect)
         if row.status is EffectStatus.PLANNED:
             if row.tries:
                 self._unknown(here, row, "no answer")
@@ -198,6 +200,11 @@ class Repeats:
         """Who has left claims no address."""
         if not here.row.status.inside:
             here.session.execute(delete(AddressClaim).where(col(AddressClaim.participant) == here.row.id))
+
+
+def _locked(session: Session, effect: str) -> EffectRow:
+    """The effect as it is by now: what was read before its participant was locked may be out of date."""
+    return session.get_one(EffectRow, effect, with_for_update=True, populate_existing=True)
 
 
 def _message_of(session: Session, effect: str) -> MessageRow | None:

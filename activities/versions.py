@@ -93,7 +93,7 @@ def replace(
     UnknownFlow, StaleEdit, EditRefused, StepsOccupied, and NotRunnable for a flow that runs; then nothing has changed.
     """
     lock_flow(session, flow.id, exclusive=True)
-    row = session.get(FlowRow, flow.id, with_for_update=True)
+    row = session.get(FlowRow, flow.id, with_for_update=True, populate_existing=True)
     if row is None or row.deleted:
         raise UnknownFlow(flow.id)
     if expected is not None and expected != row.version:

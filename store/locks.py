@@ -1,6 +1,7 @@
 """Locks: whatever decides about one person has the person first, then the flow, then the participant.
 
-One order everywhere, so that nobody waits in a circle. What was locked is kept until the transaction ends.
+One order everywhere, so that nobody waits in a circle. What was locked is kept until the transaction ends. It is read
+anew even if this transaction has read it before: it may have changed while we waited for the lock.
 """
 
 from typing import cast
@@ -13,7 +14,12 @@ from store.flows import FlowRow
 from store.journeys import ParticipantRow
 from store.people import Person
 
-_PERSON = select(Person).where(col(Person.id) == bindparam("person")).with_for_update()
+_PERSON = (
+    select(Person)
+    .where(col(Person.id) == bindparam("person"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
 _PERSON_OF = (
     select(col(ParticipantRow.flow), col(Person.id))
     .join(Person, col(Person.id) == col(ParticipantRow.person))
@@ -27,6 +33,7 @@ _ALL = (
     .outerjoin(Person, col(Person.id) == col(ParticipantRow.person))
     .where(col(ParticipantRow.id) == bindparam("participant"))
     .with_for_update(of=ParticipantRow)
+    .execution_options(populate_existing=True)
 )
 
 
