@@ -15,9 +15,8 @@ from sqlmodel import Session
 from activities import breaker
 from activities.attention import UnknownEffect
 from activities.commands import command
-from activities.repeats import OperationRefused
+from activities.participants import OperationRefused
 from flows.outcome import Status
-from store.database import lock_flow
 from store.flows import FlowRow, FlowStatus
 from store.journeys import EffectRow, EffectStatus, MessageRow, ParticipantRow
 from store.locks import lock_participant, lock_person
@@ -89,10 +88,10 @@ async def test_LIFE_15_whoever_locks_a_participant_sees_the_flow_as_it_is_by_the
         before = session.get_one(FlowRow, flow), session.get_one(Person, person)
         before_here = session.get_one(ParticipantRow, number)
         locked = lock_participant(session, participant)
-        assert locked is not None and locked == (before_here, before[0])
+        assert locked == (before_here, before[0])
         known = lock_person(session, person)
         assert known is before[1]
-        seen.extend([locked[0].status, locked[1].status, locked[1].generation, known.first_name])
+        seen.extend([before_here.status, before[0].status, before[0].generation, known.first_name])
 
     await overtaking(world, change, look)
     assert seen == [Status.CANCELLED, FlowStatus.STOPPED, 2, "Ola"]
@@ -151,5 +150,6 @@ async def test_SAFE_1_of_two_attempts_to_send_again_one_sends(still_world: World
         begun.append(repeats.enter(session, key, now()))
 
     await overtaking(world, attempt, attempt)
-    assert begun[0] is not None and begun[1] is None
+    assert begun[0] is not None
+    assert begun[1] is None
     await eventually(lambda: world.effects(participant), lambda found: found[-1].status is EffectStatus.UNKNOWN)
