@@ -146,8 +146,21 @@ class Settings(BaseSettings):
         title="Mail relay",
         description="smtp:// or smtps://; the local mailbox unless set.",
     )
+    public_host: str = Field(
+        default_factory=lambda known: known["host"],
+        title="Public side's address",
+        description="Where the public side listens alone, if FERD_PUBLIC_PORT is set; that of the API unless set.",
+    )
+    public_port: Port | None = Field(
+        None,
+        title="Public side's port",
+        description="A port where links, forms and hooks are answered and the API is not; only the API's own unless "
+        "set.",
+    )
     public_url: PublicUrl = Field(
-        default_factory=lambda known: f"http://{_reachable(known['host'])}:{known['port']}",
+        default_factory=lambda known: (
+            f"http://{_reachable(known['public_host'])}:{known['public_port'] or known['port']}"
+        ),
         title="Public address",
         description="Links in mails begin with it.",
     )

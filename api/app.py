@@ -79,8 +79,10 @@ GUARDED: Sequence[APIRouter] = (
     messages.router,
     attention.router,
 )
-# Calls that anybody may make: the public side, what providers report (signed), health.
-OPEN: Sequence[APIRouter] = (public.router, hooks.router, mail_hooks.router, health.router, superoffice_hook.router)
+# Calls from outside: the public side, and what providers report (signed).
+OUTSIDE: Sequence[APIRouter] = (public.router, hooks.router, mail_hooks.router, superoffice_hook.router)
+# Calls that ask for no API key.
+OPEN: Sequence[APIRouter] = (*OUTSIDE, health.router)
 
 BODY_LIMIT = 4 * 1024 * 1024
 LARGER_BODIES: Mapping[str, int] = {
@@ -120,6 +122,18 @@ def create_app(services: Services) -> FastAPI:
     for router in OPEN:
         app.include_router(router)
     _describe(app)
+    return app
+
+
+def create_public_side(services: Services) -> FastAPI:
+    """What people and providers outside may reach, alone: for an address of its own."""
+    app = FastAPI(title="ferd", openapi_url=None)
+    app.state.services = services
+    app.add_middleware(Door, keys=(), body_limit=BODY_LIMIT, larger=LARGER_BODIES)
+    errors.install(app)
+    refusals.install(app)
+    for router in OUTSIDE:
+        app.include_router(router)
     return app
 
 

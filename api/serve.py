@@ -12,7 +12,7 @@ from temporalio.client import Client
 from activities.core import Core
 from activities.crm.suppression import Suppression
 from api import mailbox, phone
-from api.app import create_app
+from api.app import create_app, create_public_side
 from api.engine import Engine
 from postbox import pages
 from settings import Settings
@@ -34,26 +34,35 @@ async def serve(settings: Settings, client: Client) -> None:
     """Answer requests until SIGTERM or SIGINT; who is being answered may finish."""
     db = Database(settings.database_url.get_secret_value())
     try:
-        server = _Server(
-            uvicorn.Config(
-                build(settings, db, client),
-                host=settings.host,
-                port=settings.port,
-                # Paths carry the tokens of links in mails.
-                access_log=False,
-                log_config=None,
-                timeout_graceful_shutdown=_GRACE,
-            )
-        )
+        app = build(settings, db, client)
+        servers = [_server(app, settings.host, settings.port)]
+        if settings.public_port is not None:
+            side = create_public_side(app.state.services)
+            servers.append(_server(side, settings.public_host, settings.public_port))
 
         def end() -> None:
-            server.should_exit = True
+            for server in servers:
+                server.should_exit = True
 
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, end)
-        await server.serve()
+        await asyncio.gather(*(server.serve() for server in servers))
     finally:
         db.close()
+
+
+def _server(app: FastAPI, host: str, port: int) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            # Paths carry the tokens of links in mails.
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=_GRACE,
+        )
+    )
 
 
 def build(settings: Settings, db: Database, client: Client) -> FastAPI:

@@ -84,6 +84,8 @@ class Machine:
         if self.own_mailbox:
             local |= {"FERD_MAILBOX_PORT": settings.mailbox_port}
         own = {"FERD_PORT": (settings.host, settings.port)}
+        if settings.public_port is not None:
+            own["FERD_PUBLIC_PORT"] = settings.public_host, settings.public_port
         ports.check(own | {name: (_LOOPBACK, port) for name, port in local.items()})
 
     async def _begin(self, part: Part) -> None:

@@ -30,6 +30,11 @@ def test_a_bare_machine_gets_working_defaults(tmp_path: Path) -> None:
     assert settings.cap_email is None
 
 
+def test_links_lead_to_the_public_side_where_it_has_an_address_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FERD_PUBLIC_PORT", "8090")
+    assert load_settings().public_url == "http://127.0.0.1:8090"
+
+
 def test_keys_are_made_once_and_readable_by_their_owner_alone(tmp_path: Path) -> None:
     first, second = load_settings(), load_settings()
     assert first.api_key == second.api_key

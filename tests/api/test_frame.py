@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import text
 from sqlmodel import Session
 
-from api.app import create_app
+from api.app import create_app, create_public_side
 from api.auth import Door
 from api.errors import Problem
 from api.services import Services
@@ -44,6 +44,16 @@ def test_the_key_may_come_in_either_header(sqlite_api: CrmApi) -> None:
     del client.headers["X-API-Key"]
     assert client.get("/v1/people", headers={"Authorization": f"bearer {KEY}"}).status_code == 200
     assert client.get("/v1/people", headers={"X-API-Key": KEY}).status_code == 200
+
+
+def test_the_public_side_alone_has_no_api(sqlite_api: CrmApi) -> None:
+    services = Services(sqlite_api.db, sqlite_api.db, sqlite_api.crm, [KEY])
+    with TestClient(create_public_side(services), headers={"X-API-Key": KEY}) as client:
+        for path in ("/docs", "/metrics", "/openapi.json", "/v1/openapi.json"):
+            assert client.get(path).status_code == 404
+        assert client.get("/v1/people").status_code == 401
+        for path in ("/f/contact", "/hooks/bounce", "/hooks/sms-in"):
+            assert client.get(path).status_code == 405
 
 
 def test_a_key_may_do_what_its_role_may(sqlite_api: CrmApi) -> None:
