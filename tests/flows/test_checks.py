@@ -428,14 +428,6 @@ def test_STEP_1_a_contact_without_fallback_is_a_warning() -> None:
     assert problem.pointer == "/email/from"
 
 
-def test_what_is_kept_and_not_carried_out_is_a_warning() -> None:
-    problem = only(found(settings={"waits_during_pause": "freeze"}))
-
-    assert problem.severity == "warning"
-    assert "understood and kept, but not carried out" in problem.what
-    assert problem.pointer == "/settings/waits_during_pause"
-
-
 def test_every_problem_has_line_and_column_also_where_something_is_missing() -> None:
     """SAFE_5"""
     loaded = read("""id: a
