@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         LookInput,
         Message,
         Perform,
+        Plan,
         RecordAction,
         StepInput,
         UnansweredInput,
@@ -186,26 +187,32 @@ class JourneyWorkflow:
     async def _look(self) -> None:
         messages, self._messages, self._look_again = self._messages, [], False
         what = ", ".join(dict.fromkeys(message.kind for message in messages)) or "look what comes next"
-        answer = await workflow.execute_activity(
-            "look",
-            LookInput(flow=self._flow, participant=self._participant, messages=messages),
-            result_type=Answer,
-            summary=what,
-            start_to_close_timeout=ATTEMPT,
-            retry_policy=PATIENT,
-        )
-        self._plan = answer.plan
+        given = LookInput(flow=self._flow, participant=self._participant, messages=messages)
+        self._plan = await self._ask("look", given, what)
 
     async def _unanswered(self, plan: Perform, failure: str) -> None:
-        answer = await workflow.execute_activity(
-            "unanswered",
-            UnansweredInput(flow=self._flow, participant=self._participant, position=plan.position, failure=failure),
-            result_type=Answer,
-            summary=f"no answer: {plan.summary}",
-            start_to_close_timeout=ATTEMPT,
-            retry_policy=PATIENT,
+        given = UnansweredInput(
+            flow=self._flow, participant=self._participant, position=plan.position, failure=failure
         )
-        self._plan = answer.plan
+        self._plan = await self._ask("unanswered", given, f"no answer: {plan.summary}")
+
+    async def _ask(self, activity: str, given: LookInput | UnansweredInput, summary: str) -> Plan:
+        """Ask the store, until it answers."""
+        while True:
+            try:
+                answer: Answer = await workflow.execute_activity(
+                    activity,
+                    given,
+                    result_type=Answer,
+                    summary=summary,
+                    start_to_close_timeout=ATTEMPT,
+                    retry_policy=PATIENT,
+                )
+                return answer.plan
+            except (FailureError, asyncio.CancelledError) as error:
+                if not is_cancelled_exception(error):
+                    raise
+                # Somebody cancels meanwhile: ask again, for the store has to hear that too. Told twice is told once.
 
     def _journey(self) -> JourneyInput:
         return JourneyInput(

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 
+from activities.journey import JourneyActivities
 from activities.steps import Steps
 from flows.outcome import Reason, Status
 from store.people import Person
@@ -131,6 +132,37 @@ async def test_cancelling_the_workflow_is_cancelling_the_participation(world: Wo
     assert (row.status, row.reason) == (Status.CANCELLED, Reason.BY_HAND)
     assert world.inbox.subjects == ["first"]
     await keep(handle, "cancelled-in-temporal")
+
+
+async def test_PART_4_a_cancel_while_the_store_is_asked_is_a_cancel(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is away when a signal comes, and then somebody cancels in the Temporal UI: it hears of both."""
+    hear, away = JourneyActivities._hear, True
+    asked: list[Any] = []
+
+    def answer(*given: Any) -> Any:
+        asked.append(given)
+        if away:
+            raise OSError("the store is away")
+        return hear(*given)
+
+    async def heard() -> bool:
+        return bool(asked)
+
+    monkeypatch.setattr(JourneyActivities, "_hear", answer)
+    flow = await world.flow("cancel", wait("rest", "2 days"), mail("never"))
+    participant = await world.enrol(flow)
+    await world.until(participant, step="rest")
+    handle = world.journey(flow, participant)
+    await handle.signal("pause")
+    await eventually(heard)
+    await handle.cancel()
+    away = False
+    row = await world.until(participant, status=Status.CANCELLED)
+    assert (row.reason, row.held) == (Reason.BY_HAND, ["paused"])
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
 
 
 async def test_an_action_that_a_backend_signals_ends_the_wait(world: World) -> None:
