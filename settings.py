@@ -13,6 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
@@ -64,10 +65,16 @@ def _split(value: Any) -> Any:
     return [key.strip() for key in value.split(",") if key.strip()] if isinstance(value, str) else value
 
 
-def _long_enough(key: SecretStr) -> SecretStr:
-    if len(key.get_secret_value()) < SHORTEST_SECRET:
+def _long_enough(key: SecretStr, info: ValidationInfo) -> SecretStr:
+    if len(key.get_secret_value()) < (SHORTEST_SECRET if _is_reachable(info.data) else 1):
         raise ValueError(f"a key needs at least {SHORTEST_SECRET} characters: make one with `openssl rand -hex 32`")
     return key
+
+
+def _is_reachable(known: Mapping[str, Any]) -> bool:
+    """Whether others than this machine may come and try keys: as far as the settings are known yet."""
+    hosts = [known.get("host"), known.get("public_host"), urlsplit(known.get("public_url", "")).hostname]
+    return not all(_is_loopback(host) for host in hosts if host)
 
 
 def _matching(pattern: str, remedy: str) -> AfterValidator:
@@ -147,15 +154,10 @@ class Settings(BaseSettings):
         description="smtp:// or smtps://; the local mailbox unless set.",
     )
     public_host: str = Field(
-        default_factory=lambda known: known["host"],
-        title="Public side's address",
-        description="Where the public side listens alone, if FERD_PUBLIC_PORT is set; that of the API unless set.",
+        default_factory=lambda known: known["host"], title="Public side's address", description="Of FERD_PUBLIC_PORT."
     )
     public_port: Port | None = Field(
-        None,
-        title="Public side's port",
-        description="A port where links, forms and hooks are answered and the API is not; only the API's own unless "
-        "set.",
+        None, title="Public side's port", description="Answers links, forms and hooks alone, without the API, if set."
     )
     public_url: PublicUrl = Field(
         default_factory=lambda known: (

@@ -90,7 +90,6 @@ def test_what_is_shown_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         ("FERD_PORT", "99999", "65535"),
         ("FERD_RETENTION_FULL", "soon", "180 days"),
         ("FERD_CAP_EMAIL", "ten", "3 per week"),
-        ("FERD_SECRET_KEYS", "short", "16 characters"),
         ("FERD_DATABASE_URL", "mysql://x", "postgresql://"),
         ("FERD_SMTP_URL", "relay:25", "smtp://"),
         ("FERD_PUBLIC_URL", "ferd.example", "https://"),
@@ -107,6 +106,19 @@ def test_SAFE_5_a_wrong_setting_names_itself_and_the_remedy(
     monkeypatch.delenv(name)
     (tmp_path / ".env").write_text(f"{name}={value}\n")
     with pytest.raises(SettingsError, match=rf"^{name} \(from \.env\).*{remedy}[^\n]*$"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("FERD_HOST", "0.0.0.0"), ("FERD_PUBLIC_HOST", "10.0.0.1"), ("FERD_PUBLIC_URL", "https://a.example")],
+)
+def test_keys_that_others_may_try_are_long(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FERD_API_KEY", KEY)
+    monkeypatch.setenv("FERD_SECRET_KEYS", "new,old")
+    assert load_settings().signing_keys == ["new", "old"]
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=r"^FERD_SECRET_KEYS \(from environment\).*16 characters"):
         load_settings()
 
 
