@@ -155,8 +155,15 @@ def _mark_started(session: Session, started: list[Asked]) -> None:
 
 
 def _overdue(session: Session, now: datetime) -> list[WakeJourney]:
-    """Who was woken and has not looked, and whose wait should be over for long."""
-    woken = select(ParticipantRow).where(col(ParticipantRow.wake) < now - OVERDUE).limit(MOST)
+    """Who was woken and has not looked, and whose wait should be over for long.
+
+    A journey that is still to be started is not lost, and looks when it starts.
+    """
+    woken = (
+        select(ParticipantRow)
+        .where(col(ParticipantRow.wake) < now - OVERDUE, col(ParticipantRow.started))
+        .limit(MOST)
+    )
     late = (
         select(ParticipantRow)
         .where(col(ParticipantRow.until) < now - LATE, col(ParticipantRow.status) == Status.ACTIVE)

@@ -1,11 +1,15 @@
 """PART: what befalls somebody who is inside is noticed at once, also during a wait."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
+from sqlmodel import Session
 
 from activities.crm.models import CompanyIn
+from activities.dispatcher import Dispatcher
 from flows.outcome import Reason
+from store.journeys import ParticipantRow
 from tests.rules.given import add_members, left, resting, when
 from tests.support.waiting import eventually
 from tests.support.world import World, mail, now, wait
@@ -81,6 +85,33 @@ async def test_PART_4_a_journey_terminated_in_a_wait_of_months_is_found(world: W
 
     await eventually(swept, lambda held: held == ["lost"])  # visibility is a little late
     assert (await world.participant(sound)).held == []
+
+
+async def test_PART_4_a_journey_that_could_not_be_started_yet_is_not_lost(
+    still_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PART_4: Temporal was away when somebody came in, and hangs when told again; meanwhile an event concerns them."""
+    world, start, before = still_world, Dispatcher._start, now() - timedelta(minutes=5)
+
+    async def hanging(*given: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(Dispatcher, "_start", hanging)
+    flow = await world.flow("away", wait("rest", "1 day"))
+    participant = await world.enrol(flow)
+    number = (await world.participant(participant)).number
+
+    def event(session: Session) -> None:
+        row = session.get_one(ParticipantRow, number)
+        row.enrolled_at = row.wake = before
+
+    await world.db.write(event)
+    await world.core.sweep.once()
+    assert (await world.participant(participant)).held == []
+    monkeypatch.setattr(Dispatcher, "_start", start)
+    await world.core.sweep.once()
+    async with world.worker():
+        await resting(world, participant, "rest")
 
 
 async def test_STEP_14_a_change_of_a_company_wakes_its_people(world: World) -> None:
