@@ -94,10 +94,7 @@ class Steps:
         return answer
 
     def _enter(self, here: Standing, position: int, kind: str, *, mine: bool, in_store: bool) -> Plan | Begun:
-        stopped = here.stop()
-        if isinstance(stopped, DonePlan) and not mine:
-            text = "no answer, and then the journey was over"
-            ledger.let_go(here.session, here.row.id, EffectStatus.UNKNOWN, here.now, text)
+        stopped = here.stop() if mine else self._stop(here)
         if stopped is not None:
             return stopped
         if here.row.position != position:  # a later answer was lost on its way: give it again
@@ -108,6 +105,14 @@ class Steps:
         if step.kind != kind:  # the activity that is named by that kind does it
             return here.due(step)
         return self._act(here, step, mine=mine, in_store=in_store)
+
+    def _stop(self, here: Standing) -> Plan | None:
+        """Why it may not go on. If it is over, nobody will be heard of who had planned an effect (SAFE_2)."""
+        stopped = here.stop()
+        if isinstance(stopped, DonePlan):
+            text = "no answer, and then the journey was over"
+            ledger.let_go(here.session, here.row.id, EffectStatus.UNKNOWN, here.now, text)
+        return stopped
 
     def look(self, session: Session, participant: str, now: datetime) -> Plan:
         """What comes next, without doing it."""
@@ -338,7 +343,7 @@ class Steps:
     def unanswered(self, session: Session, participant: str, position: int, now: datetime) -> Plan:
         """All tries of a step ended without an answer: whatever may have happened is settled by the step's policy."""
         here = Standing.lock(session, participant, now, self.rules)
-        stopped = here.stop()
+        stopped = self._stop(here)
         step = None if stopped is not None else here.walk()
         if stopped is not None or not isinstance(step, Action) or here.row.position != position:
             return stopped or here.plan

@@ -153,3 +153,16 @@ async def test_SAFE_1_of_two_attempts_to_send_again_one_sends(still_world: World
     assert begun[0] is not None
     assert begun[1] is None
     await eventually(lambda: world.effects(participant), lambda found: found[-1].status is EffectStatus.UNKNOWN)
+
+
+async def test_SAFE_2_an_effect_without_an_answer_is_listed_also_if_its_journey_is_over(still_world: World) -> None:
+    """Its worker was killed while it sent, and the participant is cancelled before anybody asks."""
+    world = still_world
+    flow = await world.flow("over", mail("hello"))
+    participant = await world.enrol(flow)
+    steps = world.core.steps
+    await world.db.write(lambda session: steps.enter(session, participant, 1, "send_email", now()) and None)
+    await world.command(flow, "stop")
+    await world.db.write(lambda session: steps.unanswered(session, participant, 1, now()) and None)
+    assert [effect.status for effect in await world.effects(participant)] == [EffectStatus.UNKNOWN]
+    assert [message.state for message in await world.messages(participant)] == [EffectStatus.UNKNOWN]
