@@ -18,7 +18,8 @@ from workflows.contract import JourneyInput, Perform, journey_id
 
 QUEUE = "nobody"
 TURNS = 3
-NUMBER = 100
+# More than a page of a bulk enrolment.
+NUMBER = 300
 
 
 @dataclass
@@ -30,9 +31,18 @@ class Enrolments:
     bare: list[float] = field(default_factory=list)
 
     @property
-    def ratio(self) -> float:
+    def single_ratio(self) -> float:
         """One call each over bare starts: the median over neighbouring turns."""
-        return median(ours / theirs for ours, theirs in zip(self.single, self.bare, strict=True))
+        return _over(self.single, self.bare)
+
+    @property
+    def bulk_ratio(self) -> float:
+        """All in one call over bare starts."""
+        return _over(self.bulk, self.bare)
+
+
+def _over(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    return median(one / other for one, other in zip(ours, theirs, strict=True))
 
 
 async def measure(pair: Pair) -> Enrolments:
