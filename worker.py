@@ -88,6 +88,9 @@ class FerdPlugin(SimplePlugin):
             config["graceful_shutdown_timeout"] = GRACE
         if not config.get("max_concurrent_activities") and not config.get("tuner"):
             config["max_concurrent_activities"] = AT_ONCE
+        if not config.get("max_concurrent_local_activities") and not config.get("tuner"):
+            # Who finds no place in time goes the common way without having asked the store for anything.
+            config["max_concurrent_local_activities"] = AT_ONCE
         self._rooms[queue] = room
         self._control_queues.add(control_queue(queue))
         return config

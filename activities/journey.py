@@ -166,7 +166,7 @@ async def heartbeating() -> AsyncIterator[None]:
     """Heartbeat while the activity runs: a worker that was killed is noticed within seconds."""
 
     async def beat() -> None:
-        while True:
+        while not activity.info().is_local:  # of a local one the server knows nothing before it has answered
             await asyncio.sleep(HEARTBEAT)
             activity.heartbeat()
 
