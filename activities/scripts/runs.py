@@ -23,7 +23,7 @@ from activities.scripts.process import Ended, Limits, execute
 from activities.scripts.scripts import limits
 from flows.ports import Done, NotDone, StartScript
 from store.columns import new_id
-from store.database import Database
+from store.database import Database, lock_flow
 from store.flows import FlowRow, FlowStatus
 from store.journeys import EffectRow, EffectStatus, JournalRow, ParticipantRow
 from store.outside import RunStatus, ScriptRow, ScriptRun
@@ -36,7 +36,6 @@ SEEN_EVERY = timedelta(seconds=10)
 LOST_AFTER = timedelta(minutes=2)
 MOST_TRIES = 3
 # Nothing of a flow begins while it is paused, or after it was stopped (LIFE_3, LIFE_8).
-_STILL = (FlowStatus.PAUSED, FlowStatus.STOPPED)
 
 
 class ScriptStarts:
@@ -61,7 +60,7 @@ class ScriptStarts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
     """A run that is ours to do."""
 
     id: str
@@ -111,12 +110,12 @@ class ScriptRunner:
         if places <= 0 or not await self._db.read(lambda session: _something(session, before)):
             return
         await self._db.write(lambda session: _find_lost(session, before, now))
-        for job in await self._db.write(lambda session: _claim(session, places, now)):
+        for job in await self._db.write(lambda session: claim(session, places, now)):
             task = asyncio.create_task(self._do(job))
             self._at_work.add(task)
             task.add_done_callback(self._at_work.discard)
 
-    async def _do(self, job: _Job) -> None:
+    async def _do(self, job: Job) -> None:
         speaking = asyncio.create_task(self._speak_for(job.id))
         try:
             ended = await self._execute(job)
@@ -127,7 +126,7 @@ class ScriptRunner:
             speaking.cancel()
         await self._db.write(lambda session: _settle(session, job.id, ended, self._clock()))
 
-    async def _execute(self, job: _Job) -> Ended:
+    async def _execute(self, job: Job) -> Ended:
         if job.entry_point is not None:
             return await execute("call", job.entry_point, job.given, job.limits)
         path = self._folder / (job.executable or "")
@@ -149,12 +148,11 @@ def _something(session: Session, before: datetime) -> bool:
     return bool(session.scalar(select(waiting | lost)))
 
 
-def _claim(session: Session, places: int, now: datetime) -> list[_Job]:
-    waiting = exists().where(col(ScriptRun.flow) == col(FlowRow.id), col(ScriptRun.status) == RunStatus.WAITING)
-    moving = session.scalars(select(col(FlowRow.id)).where(col(FlowRow.status).not_in(_STILL), waiting)).all()
+def claim(session: Session, places: int, now: datetime) -> list[Job]:
+    """Take runs that wait and may begin now, up to so many: they count as begun."""
     runs = session.scalars(
         select(ScriptRun)
-        .where(col(ScriptRun.status) == RunStatus.WAITING, col(ScriptRun.flow).in_(moving))
+        .where(col(ScriptRun.status) == RunStatus.WAITING, col(ScriptRun.flow).in_(_moving(session)))
         .order_by(col(ScriptRun.id))
         .limit(places)
         .with_for_update(skip_locked=True)
@@ -162,7 +160,17 @@ def _claim(session: Session, places: int, now: datetime) -> list[_Job]:
     return [job for run in runs if (job := _take(session, run, now)) is not None]
 
 
-def _take(session: Session, run: ScriptRun, now: datetime) -> _Job | None:
+def _moving(session: Session) -> list[str]:
+    """Flows of which scripts wait that are neither paused nor stopped, and stay so until they have begun (LIFE_3)."""
+    waiting = select(col(ScriptRun.flow)).where(col(ScriptRun.status) == RunStatus.WAITING).distinct()
+    flows = session.scalars(waiting.order_by(col(ScriptRun.flow))).all()
+    for flow in flows:
+        lock_flow(session, flow)
+    rows = session.scalars(select(FlowRow).where(col(FlowRow.id).in_(flows)).execution_options(populate_existing=True))
+    return [row.id for row in rows if row.status is not FlowStatus.STOPPED and not row.paused]
+
+
+def _take(session: Session, run: ScriptRun, now: datetime) -> Job | None:
     script = session.get(ScriptRow, run.script)
     if script is None:
         _end(session, run, Ended("failed", "The script was deleted before it could run."), now)
@@ -178,7 +186,7 @@ def _take(session: Session, run: ScriptRun, now: datetime) -> _Job | None:
         "person": run.person,
         "values": run.given,
     }
-    return _Job(run.id, script.executable, script.entry_point, limits(script), given)
+    return Job(run.id, script.executable, script.entry_point, limits(script), given)
 
 
 def _seen(run: str, now: datetime, session: Session) -> None:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
+from activities import brakes
 from activities.scripts import process
 from activities.scripts.process import Limits, execute
+from activities.scripts.runs import Job, claim
 from flows.outcome import Reason
 from store.database import Database
 from store.journeys import EffectStatus
@@ -118,6 +120,26 @@ async def test_STEP_12_nothing_starts_while_its_flow_is_paused(world: World) -> 
     await eventually(lambda: runs(world.db), lambda found: all(run.status is RunStatus.DONE for run in found))
 
 
+async def test_STEP_12_nothing_starts_while_everything_is_paused(world: World) -> None:
+    """LIFE_16: the brake for all flows holds scripts that wait, too."""
+    step = await script(world, "later", "print(1)")
+    flow = await world.flow("later", {"id": "w", "kind": "wait", "for": "1 day"})
+    participant = await world.enrol(flow)
+    row = ScriptRun(
+        id="run_1", script="later", flow=flow, step=step["id"], participant=participant, person="p", asked_at=now()
+    )
+
+    def begun_under_the_brake(session: Session) -> list[Job]:
+        brakes.pause(session, "all", now())
+        session.add(row)
+        session.flush()
+        return claim(session, 5, now())
+
+    assert await world.core.dispatcher.write(begun_under_the_brake) == []
+    await world.core.dispatcher.write(lambda session: brakes.resume(session, "all", now()) and None)
+    await eventually(lambda: runs(world.db), lambda found: all(run.status is RunStatus.DONE for run in found))
+
+
 async def test_STEP_12_one_that_outlives_its_worker_is_lost_and_listed(
     world: World, database_url: str, tmp_path: Path
 ) -> None:
@@ -154,6 +176,7 @@ def test_STEP_12_scripts_die_with_a_worker_that_is_killed(tmp_path: Path) -> Non
     program = f"""
 import asyncio
 from activities.scripts.process import Limits, execute
+from activities.scripts.runs import Job, claim
 asyncio.run(execute("exec", {str(path)!r}, {{}}, Limits(600, 30, 2**29)))
 """
     root = Path(__file__).parents[2]
