@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import product
 
 from sqlalchemy import Select, func, select, update
 from sqlmodel import Session, col
 
 from activities.dispatcher import Asked, Dispatcher, StartJourney, WakeJourney
+from activities.draining import INSIDE
 from activities.edited import to_wake
 from activities.jobs import EnrolmentJobs, Overtaken
 from activities.recurrences import Recurrences
@@ -94,12 +96,16 @@ class Background:
         )
 
     async def _cancel(self, flow: str, generation: int, progress: Callable[[str], None]) -> None:
-        query = _inside(flow).where(col(ParticipantRow.generation) < generation)
-        async for page in self._pages(query):
-            for _, participant, _ in page.rows:
-                await self._dispatcher.write(partial(self._stop, participant))
-            await self._dispatcher.tell([WakeJourney(flow, id) for _, id, _ in page.rows])
-            progress(f"cancelled up to {page.last}")
+        # One generation and status after another: each page is a range of an index.
+        for old, status in product(range(1, generation), INSIDE):
+            query = _participants(flow).where(
+                col(ParticipantRow.generation) == old, col(ParticipantRow.status) == status
+            )
+            async for page in self._pages(query):
+                for _, participant, _ in page.rows:
+                    await self._dispatcher.write(partial(self._stop, participant))
+                await self._dispatcher.tell([WakeJourney(flow, id) for _, id, _ in page.rows])
+                progress(f"cancelled up to {page.last}")
 
     def _stop(self, participant: str, session: Session) -> None:
         try:
@@ -193,10 +199,13 @@ def _page(query: Query, after: int, session: Session) -> list[tuple[int, str, st
     return [(number or 0, id, person) for number, id, person in session.execute(ordered)]
 
 
+def _participants(flow: str) -> Query:
+    columns = (col(ParticipantRow.number), col(ParticipantRow.id), col(ParticipantRow.person))
+    return select(*columns).where(col(ParticipantRow.flow) == flow)
+
+
 def _inside(flow: str) -> Query:
-    return select(col(ParticipantRow.number), col(ParticipantRow.id), col(ParticipantRow.person)).where(
-        col(ParticipantRow.flow) == flow, col(ParticipantRow.status).in_([Status.ACTIVE, Status.QUEUED])
-    )
+    return _participants(flow).where(col(ParticipantRow.status).in_(INSIDE))
 
 
 def _epoch(session: Session, flow: str) -> tuple[int, bool, int]:
