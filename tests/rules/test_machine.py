@@ -369,7 +369,7 @@ def _everything(session: Session) -> tuple[dict[str, ParticipantRow], FlowRow, l
     return rows, session.get_one(FlowRow, FLOW), list(session.scalars(select(Person)))
 
 
-@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("seed", range(1, 11))
 async def test_whatever_happens_it_is_as_the_model_says(sqlite_databases: SqliteDatabases, seed: int) -> None:
     """LIFE_3 to LIFE_9, LIFE_11, LIFE_15, PART_1 to PART_6, TRIG_2 to TRIG_5, EDIT_3 to EDIT_5, SAFE_1."""
     await _walk(sqlite_databases.create(), seed, STEPS)
