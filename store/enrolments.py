@@ -7,7 +7,7 @@ from sqlalchemy import Index, true
 from sqlmodel import Field, SQLModel
 
 from flows.outcome import Refusal
-from store.columns import Choice, Json, Moment
+from store.columns import Choice, Json, Moment, no_keys
 
 
 class JobSource(StrEnum):
@@ -45,7 +45,7 @@ class EnrolmentJob(SQLModel, table=True):
     after: str = ""
     enrolled: int = 0
     refused: int = 0
-    refusals: dict[str, int] = Field(sa_type=Json, default_factory=dict, sa_column_kwargs={"server_default": "{}"})
+    refusals: dict[str, int] = Field(sa_type=Json, default_factory=no_keys, sa_column_kwargs={"server_default": "{}"})
     ready: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
     done: bool = False
     again: bool = False

@@ -10,7 +10,7 @@ from sqlalchemy.orm import column_property
 from sqlmodel import Field, SQLModel, col
 
 from flows.outcome import Reason
-from store.columns import Choice, Json, Moment
+from store.columns import Choice, Json, Moment, no_items, no_keys
 
 
 class FlowStatus(StrEnum):
@@ -53,7 +53,7 @@ class FlowRow(SQLModel, table=True):
     epoch: int = 0
     applied_epoch: int = 0
     generation: int = 1
-    ends: dict[str, str] = Field(sa_type=Json, default_factory=dict, sa_column_kwargs={"server_default": "{}"})
+    ends: dict[str, str] = Field(sa_type=Json, default_factory=no_keys, sa_column_kwargs={"server_default": "{}"})
     paused_because: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
     archived: bool = False
     deleted: bool = False
@@ -84,7 +84,7 @@ class BrakeRow(SQLModel, table=True):
     __tablename__ = "brake"
 
     id: int = Field(default=1, primary_key=True)
-    paused: list[str] = Field(sa_type=Json, default_factory=list)
+    paused: list[str] = Field(sa_type=Json, default_factory=no_items)
     changed_at: datetime = Field(sa_type=Moment)
 
 

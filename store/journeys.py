@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel
 
 from flows.experiment import Arm
 from flows.outcome import Reason, Status
-from store.columns import Choice, Json, Moment
+from store.columns import Choice, Json, Moment, no_items, no_keys
 
 
 class ParticipantRow(SQLModel, table=True):
@@ -93,9 +93,9 @@ class ParticipantRow(SQLModel, table=True):
     since: datetime = Field(sa_type=Moment)
     until: datetime | None = Field(default=None, sa_type=Moment)
     plan: dict[str, Any] = Field(sa_type=Json)
-    passed: list[str] = Field(sa_type=Json, default_factory=list)
-    awaits: list[str] = Field(sa_type=Json, default_factory=list)
-    held: list[str] = Field(sa_type=Json, default_factory=list)
+    passed: list[str] = Field(sa_type=Json, default_factory=no_items)
+    awaits: list[str] = Field(sa_type=Json, default_factory=no_items)
+    held: list[str] = Field(sa_type=Json, default_factory=no_items)
     holding: bool = False
     wake: datetime | None = Field(default=None, sa_type=Moment)
     queue: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
@@ -108,9 +108,9 @@ class ParticipantRow(SQLModel, table=True):
     enrolled_at: datetime = Field(sa_type=Moment)
     ended_at: datetime | None = Field(default=None, sa_type=Moment)
     acted_at: datetime | None = Field(default=None, sa_type=Moment)
-    cause: list[str] = Field(sa_type=Json, default_factory=list)
-    event: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
-    kept: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
+    cause: list[str] = Field(sa_type=Json, default_factory=no_items)
+    event: dict[str, Any] = Field(sa_type=Json, default_factory=no_keys)
+    kept: dict[str, Any] = Field(sa_type=Json, default_factory=no_keys)
 
 
 class EffectStatus(StrEnum):
@@ -161,7 +161,7 @@ class JournalRow(SQLModel, table=True):
     kind: str = ""
     event: str
     text: str
-    data: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
+    data: dict[str, Any] = Field(sa_type=Json, default_factory=no_keys)
 
 
 class EventRow(SQLModel, table=True):
@@ -175,9 +175,7 @@ class EventRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("source", "external_id", name="event_once"),
         Index("event_of_person", "person", "type", "at"),
-        Index(
-            "event_unmatched", "subject", sqlite_where=text("person = ''"), postgresql_where=text("person = ''")
-        ),
+        Index("event_unmatched", "subject", sqlite_where=text("person = ''"), postgresql_where=text("person = ''")),
         Index("event_of_type", "type", "person"),
         Index(
             "event_settling",
@@ -196,8 +194,8 @@ class EventRow(SQLModel, table=True):
     person: str = ""
     at: datetime = Field(sa_type=Moment)
     received_at: datetime = Field(sa_type=Moment)
-    data: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
-    cause: list[str] = Field(sa_type=Json, default_factory=list)
+    data: dict[str, Any] = Field(sa_type=Json, default_factory=no_keys)
+    cause: list[str] = Field(sa_type=Json, default_factory=no_items)
     machine: bool = False
     settles_at: datetime | None = Field(default=None, sa_type=Moment)
 
@@ -245,8 +243,8 @@ class MessageRow(SQLModel, table=True):
     subject: str = ""
     text: str = ""
     html: str = ""
-    headers: dict[str, str] = Field(sa_type=Json, default_factory=dict)
-    links: list[str] = Field(sa_type=Json, default_factory=list)
+    headers: dict[str, str] = Field(sa_type=Json, default_factory=no_keys)
+    links: list[str] = Field(sa_type=Json, default_factory=no_items)
     segments: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     state: EffectStatus = Field(default=EffectStatus.PLANNED, sa_type=Choice(EffectStatus))
     delivery: str | None = None
@@ -255,7 +253,7 @@ class MessageRow(SQLModel, table=True):
     notice: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     at: datetime = Field(sa_type=Moment)
     opened_at: datetime | None = Field(default=None, sa_type=Moment)
-    clicked: list[str] = Field(sa_type=Json, default_factory=list)
+    clicked: list[str] = Field(sa_type=Json, default_factory=no_items)
 
 
 class AddressClaim(SQLModel, table=True):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from sqlalchemy import String, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from store.columns import Json, Moment
+from store.columns import Json, Moment, no_items
 
 
 class AssociateGroup(SQLModel, table=True):
@@ -16,7 +16,7 @@ class AssociateGroup(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     name: str
-    members: list[str] = Field(sa_type=Json, default_factory=list)
+    members: list[str] = Field(sa_type=Json, default_factory=no_items)
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
 
@@ -30,7 +30,7 @@ class FollowUpType(SQLModel, table=True):
     name: str
     date: Literal["due", "meeting", "either"] = Field(sa_type=String, default="either")
     minutes: int = 60
-    fields: list[str] = Field(sa_type=Json, default_factory=list)
+    fields: list[str] = Field(sa_type=Json, default_factory=no_items)
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
 
@@ -42,9 +42,9 @@ class RequestType(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     name: str
-    statuses: list[dict[str, Any]] = Field(sa_type=Json, default_factory=list)
+    statuses: list[dict[str, Any]] = Field(sa_type=Json, default_factory=no_items)
     default_status: str | None = None
-    priorities: list[str] = Field(sa_type=Json, default_factory=list)
+    priorities: list[str] = Field(sa_type=Json, default_factory=no_items)
     default_priority: str | None = None
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
@@ -57,7 +57,7 @@ class Category(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     name: str
-    members: list[str] = Field(sa_type=Json, default_factory=list)
+    members: list[str] = Field(sa_type=Json, default_factory=no_items)
     assign: Literal["evenly", "fewest_open", "our_contact", "our_service_contact"] = Field(
         sa_type=String, default="evenly"
     )
@@ -72,10 +72,10 @@ class SaleType(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     name: str
-    stages: list[dict[str, Any]] = Field(sa_type=Json, default_factory=list)
+    stages: list[dict[str, Any]] = Field(sa_type=Json, default_factory=no_items)
     default_stage: str | None = None
     duration: str
-    guide: list[str] = Field(sa_type=Json, default_factory=list)
+    guide: list[str] = Field(sa_type=Json, default_factory=no_items)
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
 
@@ -91,6 +91,6 @@ class CustomField(SQLModel, table=True):
     key: str
     name: str
     type: Literal["text", "number", "date", "datetime", "flag", "list", "any"] = Field(sa_type=String)
-    choices: list[str] = Field(sa_type=Json, default_factory=list)
+    choices: list[str] = Field(sa_type=Json, default_factory=no_items)
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)

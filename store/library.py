@@ -6,7 +6,7 @@ from typing import Any, Literal
 from sqlalchemy import String
 from sqlmodel import Field, SQLModel
 
-from store.columns import Json, Moment
+from store.columns import Json, Moment, no_items, no_keys
 
 
 class ContentRow(SQLModel, table=True):
@@ -20,7 +20,7 @@ class ContentRow(SQLModel, table=True):
     subject: str = ""
     html: str = ""
     text: str = ""
-    attachments: list[str] = Field(sa_type=Json, default_factory=list)
+    attachments: list[str] = Field(sa_type=Json, default_factory=no_items)
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
 
@@ -56,7 +56,9 @@ class LinkRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     name: str
     url: str
-    actions: list[dict[str, Any]] = Field(sa_type=Json, default_factory=list, sa_column_kwargs={"server_default": "[]"})
+    actions: list[dict[str, Any]] = Field(
+        sa_type=Json, default_factory=no_items, sa_column_kwargs={"server_default": "[]"}
+    )
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
 
@@ -71,11 +73,13 @@ class FormRow(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     name: str
-    fields: list[dict[str, Any]] = Field(sa_type=Json, default_factory=list)
+    fields: list[dict[str, Any]] = Field(sa_type=Json, default_factory=no_items)
     thanks_url: str | None = None
     thanks_text: str | None = None
-    actions: list[dict[str, Any]] = Field(sa_type=Json, default_factory=list, sa_column_kwargs={"server_default": "[]"})
-    new_people: dict[str, Any] = Field(sa_type=Json, default_factory=dict, sa_column_kwargs={"server_default": "{}"})
+    actions: list[dict[str, Any]] = Field(
+        sa_type=Json, default_factory=no_items, sa_column_kwargs={"server_default": "[]"}
+    )
+    new_people: dict[str, Any] = Field(sa_type=Json, default_factory=no_keys, sa_column_kwargs={"server_default": "{}"})
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
 

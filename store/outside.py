@@ -7,7 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import Index, String, false, text
 from sqlmodel import Field, SQLModel
 
-from store.columns import Choice, Json, Moment
+from store.columns import Choice, Json, Moment, no_items, no_keys
 
 
 class EndpointRow(SQLModel, table=True):
@@ -23,8 +23,8 @@ class EndpointRow(SQLModel, table=True):
     name: str
     url: str
     secret: str
-    headers: dict[str, str] = Field(sa_type=Json, default_factory=dict)
-    events: list[str] = Field(sa_type=Json, default_factory=list, sa_column_kwargs={"server_default": "[]"})
+    headers: dict[str, str] = Field(sa_type=Json, default_factory=no_keys)
+    events: list[str] = Field(sa_type=Json, default_factory=no_items, sa_column_kwargs={"server_default": "[]"})
     subscribed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     told: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     failures: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
@@ -52,7 +52,7 @@ class Delivery(SQLModel, table=True):
     type: str
     flow: str
     person: str
-    data: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
+    data: dict[str, Any] = Field(sa_type=Json, default_factory=no_keys)
     at: datetime = Field(sa_type=Moment)
     due: datetime = Field(sa_type=Moment)
     tries: int = 0
@@ -115,7 +115,7 @@ class ScriptRun(SQLModel, table=True):
     step: str
     participant: str
     person: str
-    given: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
+    given: dict[str, Any] = Field(sa_type=Json, default_factory=no_keys)
     status: RunStatus = Field(default=RunStatus.WAITING, sa_type=Choice(RunStatus))
     tries: int = 0
     asked_at: datetime = Field(sa_type=Moment)

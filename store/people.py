@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from store.columns import Json, Moment
+from store.columns import Json, Moment, no_items, no_keys
 
 
 class Associate(SQLModel, table=True):
@@ -26,7 +26,7 @@ class Associate(SQLModel, table=True):
     country: str | None = None
     working_hours: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
     absences: list[dict[str, Any]] = Field(
-        sa_type=Json, default_factory=list, sa_column_kwargs={"server_default": "[]"}
+        sa_type=Json, default_factory=no_items, sa_column_kwargs={"server_default": "[]"}
     )
     available: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
     created_at: datetime = Field(sa_type=Moment)
@@ -45,7 +45,7 @@ class Company(SQLModel, table=True):
     country: str | None = None
     employees: int | None = None
     our_contact: str | None = Field(default=None, foreign_key="associate.id", ondelete="SET NULL", index=True)
-    custom: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
+    custom: dict[str, Any] = Field(sa_type=Json, default_factory=no_keys)
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
 
@@ -77,10 +77,10 @@ class Person(SQLModel, table=True):
     our_contact: str | None = Field(default=None, foreign_key="associate.id", ondelete="SET NULL", index=True)
     our_service_contact: str | None = Field(default=None, foreign_key="associate.id", ondelete="SET NULL", index=True)
     former_employee: bool = False
-    consent: dict[str, str] = Field(sa_type=Json, default_factory=dict)
-    subscriptions: list[str] = Field(sa_type=Json, default_factory=list)
-    unsubscribed: list[str] = Field(sa_type=Json, default_factory=list)
-    custom: dict[str, Any] = Field(sa_type=Json, default_factory=dict)
+    consent: dict[str, str] = Field(sa_type=Json, default_factory=no_keys)
+    subscriptions: list[str] = Field(sa_type=Json, default_factory=no_items)
+    unsubscribed: list[str] = Field(sa_type=Json, default_factory=no_items)
+    custom: dict[str, Any] = Field(sa_type=Json, default_factory=no_keys)
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
     deleted_at: datetime | None = Field(default=None, sa_type=Moment)

@@ -11,7 +11,7 @@ from typing import Literal
 from sqlalchemy import Index, String, text
 from sqlmodel import Field, SQLModel
 
-from store.columns import Amount, Json, Moment
+from store.columns import Amount, Json, Moment, no_items, no_keys
 
 
 class FollowUp(SQLModel, table=True):
@@ -50,8 +50,8 @@ class FollowUp(SQLModel, table=True):
     owner: str | None = Field(default=None, foreign_key="associate.id", ondelete="SET NULL")
     project: str | None = Field(default=None, foreign_key="project.id", ondelete="SET NULL", index=True)
     agenda: str = ""
-    files: list[str] = Field(sa_type=Json, default_factory=list)
-    links: list[str] = Field(sa_type=Json, default_factory=list)
+    files: list[str] = Field(sa_type=Json, default_factory=no_items)
+    links: list[str] = Field(sa_type=Json, default_factory=no_items)
     due: dt.date | None = None
     starts_at: datetime | None = Field(default=None, sa_type=Moment)
     ends_at: datetime | None = Field(default=None, sa_type=Moment)
@@ -128,4 +128,4 @@ class Turns(SQLModel, table=True):
     __tablename__ = "turns"
 
     id: str = Field(primary_key=True)
-    taken: dict[str, int] = Field(sa_type=Json, default_factory=dict)
+    taken: dict[str, int] = Field(sa_type=Json, default_factory=no_keys)
