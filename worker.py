@@ -152,9 +152,7 @@ class _Room:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Sweep and take commands until left; then close the connections."""
-        control = Worker(
-            self._client, task_queue=control_queue(self._queue), activities=self.core.control_activities()
-        )
+        control = Worker(self._client, task_queue=control_queue(self._queue), activities=self.core.control_activities())
         loops = (
             self.core.sweep,
             self.core.recounts,

@@ -98,9 +98,7 @@ class Attention:
             raise OperationRefused("", what, "Mark it done or not done.", list(get_args(Mark)))
         return again
 
-    def act(
-        self, session: Session, entry: Entry, operation: HeldOperation | EffectOperation, now: datetime
-    ) -> None:
+    def act(self, session: Session, entry: Entry, operation: HeldOperation | EffectOperation, now: datetime) -> None:
         """Do it about one entry."""
         match operation:
             case "retry":

@@ -73,9 +73,7 @@ class StepsOccupied(Exception):
         super().__init__("; ".join(effect.why for effect in self.refused))
 
 
-def effects(
-    session: Session, definitions: Definitions, flow: FlowRow, edit: Edit, now: datetime
-) -> list[StepEffect]:
+def effects(session: Session, definitions: Definitions, flow: FlowRow, edit: Edit, now: datetime) -> list[StepEffect]:
     """For each step of the current version, then of the new one, what saving the new one does to whom."""
     tallies = counted(session, flow.id)
     standing = {

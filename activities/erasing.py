@@ -84,9 +84,7 @@ class Erasing:
         ):  # fmt: skip
             session.execute(delete(personal).where(col(personal.person) == person))
         # What was sold stays in the books, without a word about whom to.
-        session.execute(
-            update(Sale).where(col(Sale.person) == person).values(person=None, title="", description="")
-        )
+        session.execute(update(Sale).where(col(Sale.person) == person).values(person=None, title="", description=""))
         named = [f"person:{person}", *(f"email:{address}" for address in addresses)]
         unmatched = delete(EventRow).where(col(EventRow.person) == "", col(EventRow.subject).in_(named))
         session.execute(unmatched)
@@ -129,6 +127,4 @@ class Erasing:
     def _forget_answers(self, session: Session, words: Sequence[str]) -> None:
         """Answers that are kept for a day to be given again may speak of the person."""
         said = cast(col(IdempotencyRecord.body), String)
-        session.execute(
-            delete(IdempotencyRecord).where(or_(*(said.contains(word, autoescape=True) for word in words)))
-        )
+        session.execute(delete(IdempotencyRecord).where(or_(*(said.contains(word, autoescape=True) for word in words))))

@@ -162,9 +162,7 @@ class Events:
         if self._meets(session, participant, flow, row, now):
             experiments.convert(session, participant, row.at)
 
-    def _meets(
-        self, session: Session, participant: ParticipantRow, flow: Flow, row: EventRow, now: datetime
-    ) -> bool:
+    def _meets(self, session: Session, participant: ParticipantRow, flow: Flow, row: EventRow, now: datetime) -> bool:
         if flow.success is None or row.at < participant.enrolled_at or not _same_key(participant, flow, row):
             return False
         proposal = Proposal(participant.flow, participant.person, "")

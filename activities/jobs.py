@@ -82,9 +82,7 @@ class EnrolmentJobs:
             ask(session, FlowChanged(flow.id, flow.name))
         return job
 
-    def begin_at(
-        self, session: Session, flow: FlowRow, trigger: ScheduleTrigger, moment: str, now: datetime
-    ) -> bool:
+    def begin_at(self, session: Session, flow: FlowRow, trigger: ScheduleTrigger, moment: str, now: datetime) -> bool:
         """Have a selection proposed because a moment of a schedule has come; once for each moment (TRIG_1)."""
         job = EnrolmentJob(
             id=f"job_{sha256(moment.encode()).hexdigest()[:24]}", flow=flow.id, source=JobSource.SCHEDULE,

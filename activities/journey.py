@@ -38,9 +38,7 @@ HEARTBEAT = 2.0
 class JourneyActivities:
     """The activities, with what they act through: `ports` serve the requests that leave our store, by their type."""
 
-    def __init__(
-        self, dispatcher: Dispatcher, steps: Steps, events: Events, ports: Mapping[type, Port[Any]]
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher, steps: Steps, events: Events, ports: Mapping[type, Port[Any]]) -> None:
         self._dispatcher = dispatcher
         self._steps = steps
         self._events = events

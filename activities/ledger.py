@@ -91,9 +91,7 @@ def begin(
     return "begun", effect
 
 
-def settle(
-    effect: EffectRow, status: EffectStatus, now: datetime, *, provider_id: str = "", error: str = ""
-) -> None:
+def settle(effect: EffectRow, status: EffectStatus, now: datetime, *, provider_id: str = "", error: str = "") -> None:
     """Write down how it went. What is known to be done stays done."""
     if effect.status is EffectStatus.DONE:
         return

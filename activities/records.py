@@ -85,9 +85,7 @@ class StoreRecords:
         if since is not None:
             query = query.where(col(EventRow.at) >= since)
         if unused:
-            used = exists().where(
-                col(EventUse.participant) == self._row.id, col(EventUse.event) == col(EventRow.id)
-            )
+            used = exists().where(col(EventUse.participant) == self._row.id, col(EventUse.event) == col(EventRow.id))
             query = query.where(~used)
         return [
             happening(row)
@@ -148,4 +146,3 @@ class PageRecords(StoreRecords):
 def happening(row: EventRow) -> Happening:
     """A stored event as steps and conditions see it."""
     return Happening(id=row.id, type=row.type, at=row.at, data=row.data)
-

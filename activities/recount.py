@@ -109,9 +109,11 @@ def _differences(session: Session, flow: str) -> Select[Any]:
 
     postgresql = session.get_bind().dialect.name == "postgresql"
     each = (func.jsonb_array_elements_text if postgresql else func.json_each)(col(row.passed)).table_valued("value")
-    passed = select(
-        generation, literal("passed").label("measure"), each.c.value.label("name"), func.count().label("n")
-    ).select_from(row).join(each, true())
+    passed = (
+        select(generation, literal("passed").label("measure"), each.c.value.label("name"), func.count().label("n"))
+        .select_from(row)
+        .join(each, true())
+    )
     measures = ("enrolled", "status", "reason", "waiting", "passed")
     both = union_all(
         there("enrolled", literal("")),

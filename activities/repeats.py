@@ -209,4 +209,3 @@ def _locked(session: Session, effect: str) -> EffectRow:
 
 def _message_of(session: Session, effect: str) -> MessageRow | None:
     return session.scalar(select(MessageRow).where(col(MessageRow.effect) == effect))
-

@@ -342,9 +342,7 @@ class Standing:
         draining.left(self.session, self.flow, row.id)
         return plan
 
-    def _stand(
-        self, step: BaseStep, since: datetime, until: datetime | None, awaits: Sequence[str] = ()
-    ) -> None:
+    def _stand(self, step: BaseStep, since: datetime, until: datetime | None, awaits: Sequence[str] = ()) -> None:
         if step.id != self.row.step:
             self._count({("waiting", self.row.step): -1, ("waiting", step.id): 1})
         self.row.step, self.row.since, self.row.until, self.row.awaits = step.id, since, until, list(awaits)

@@ -38,9 +38,7 @@ SHORT_PAUSE = timedelta(seconds=30)
 class StorePort(Protocol):
     """A port whose effects happen inside our own store: in the gate's transaction, so never in doubt."""
 
-    def perform(
-        self, session: Session, request: Any, *, at: datetime, cause: Sequence[str]
-    ) -> Done:
+    def perform(self, session: Session, request: Any, *, at: datetime, cause: Sequence[str]) -> Done:
         """Do it. Raises NotDone with nothing changed: behind a savepoint of its own."""
 
 
@@ -286,9 +284,7 @@ class Steps:
         """Whether the journey still stands at the step; else it has left or gone on meanwhile."""
         return here.row.status.inside and here.row.step == step and step not in here.row.passed
 
-    def _done(
-        self, here: Standing, step: BaseStep | None, effect: EffectRow, done: Done, text: str
-    ) -> Plan:
+    def _done(self, here: Standing, step: BaseStep | None, effect: EffectRow, done: Done, text: str) -> Plan:
         ledger.settle(effect, EffectStatus.DONE, here.now, provider_id=done.provider_id)
         if done.kept:
             here.row.kept = {**here.row.kept, **done.kept}
@@ -315,9 +311,7 @@ class Steps:
             return here.leave(Leave(Reason.UNREACHABLE, "the recipient cannot be reached at this address"))
         return self._given_up(here, step, "the provider refused it for good")
 
-    def _later(
-        self, here: Standing, step: Action, effect: EffectRow, asked: timedelta = timedelta()
-    ) -> Plan:
+    def _later(self, here: Standing, step: Action, effect: EffectRow, asked: timedelta = timedelta()) -> Plan:
         """Temporal's own tries are used up: wait, longer each time; after a day a person has to look.
 
         `asked`: at least as long as the other side asks for.

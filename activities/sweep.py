@@ -160,9 +160,7 @@ def _overdue(session: Session, now: datetime) -> list[WakeJourney]:
     A journey that is still to be started is not lost, and looks when it starts.
     """
     woken = (
-        select(ParticipantRow)
-        .where(col(ParticipantRow.wake) < now - OVERDUE, col(ParticipantRow.started))
-        .limit(MOST)
+        select(ParticipantRow).where(col(ParticipantRow.wake) < now - OVERDUE, col(ParticipantRow.started)).limit(MOST)
     )
     late = (
         select(ParticipantRow)

@@ -28,9 +28,7 @@ _MOST = 200
 class Tracking:
     """Records what happens to messages. A message that is gone with its participation is passed over."""
 
-    def __init__(
-        self, events: Events, crm: EmbeddedCrm, definitions: Definitions, reacting: Reacting
-    ) -> None:
+    def __init__(self, events: Events, crm: EmbeddedCrm, definitions: Definitions, reacting: Reacting) -> None:
         self._events = events
         self._crm = crm
         self._definitions = definitions

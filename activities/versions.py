@@ -60,9 +60,7 @@ class Edited:
     effects: list[StepEffect]
 
 
-def create(
-    session: Session, flow: Flow, source: str, now: datetime, *, author: str = "", note: str = ""
-) -> FlowRow:
+def create(session: Session, flow: Flow, source: str, now: datetime, *, author: str = "", note: str = "") -> FlowRow:
     """Save a new flow as a draft (LIFE_1)."""
     lock_flow(session, flow.id, exclusive=True)
     if session.get(FlowRow, flow.id) is not None:
@@ -118,9 +116,7 @@ def replace(
     return Edited(row, row.version, edit, found)
 
 
-def _keep(
-    session: Session, row: FlowRow, flow: Flow, source: str, now: datetime, author: str, note: str
-) -> None:
+def _keep(session: Session, row: FlowRow, flow: Flow, source: str, now: datetime, author: str, note: str) -> None:
     definition = flow.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     session.add(
         FlowVersion(
@@ -130,6 +126,4 @@ def _keep(
     schedules.by_file(session, row, flow, now)
     session.execute(delete(FlowTrigger).where(col(FlowTrigger.flow) == row.id))
     events = {trigger.event for trigger in flow.enrolment.triggers if isinstance(trigger, EventTrigger)}
-    session.add_all(
-        FlowTrigger(flow=row.id, number=number, event=event) for number, event in enumerate(sorted(events))
-    )
+    session.add_all(FlowTrigger(flow=row.id, number=number, event=event) for number, event in enumerate(sorted(events)))

@@ -104,9 +104,7 @@ class Web:
             raise Silence(f"no answer: {_said(error)}") from error
         return Answer(response.status_code, response.headers, body[:LARGEST_ANSWER])
 
-    async def _request(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes
-    ) -> httpx2.Request:
+    async def _request(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> httpx2.Request:
         if self._private:
             return self._client.build_request(method, url, headers=dict(headers), content=content)
         given = httpx2.URL(url)

@@ -101,9 +101,7 @@ async def settle(engine: EngineDep, body: Settled) -> EffectPublic:
     status_code=202,
     responses=problems(404, 413, 415, 422),
 )
-async def attend_all(
-    engine: EngineDep, operation: HeldOperation | EffectOperation, body: All
-) -> AttendedPublic:
+async def attend_all(engine: EngineDep, operation: HeldOperation | EffectOperation, body: All) -> AttendedPublic:
     """The first hundred at once, the rest in the background."""
     await engine.db.read(lambda session: find(session, body.flow))
     what = Attend(operation=operation, flow=body.flow, step=body.step)

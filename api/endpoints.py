@@ -85,6 +85,4 @@ async def deliveries(services: ServicesDep, paging: PagingDep, id: PathId) -> Pa
 )
 async def renew(services: ServicesDep, id: PathId) -> Secret:
     at = services.clock()
-    return await services.dispatcher.write(
-        lambda session: Secret(secret=ENDPOINTS.renew(session, id, at).secret)
-    )
+    return await services.dispatcher.write(lambda session: Secret(secret=ENDPOINTS.renew(session, id, at).secret))

@@ -101,9 +101,7 @@ def _read(body: bytes) -> ListIn:
         raise Unprocessable("The list is not valid.", details[0].remedy, problems=details) from None
 
 
-def _begin(
-    engine: Engine, idempotency: Idempotency, flow: str, given: ListIn, body: bytes, session: Session
-) -> Any:
+def _begin(engine: Engine, idempotency: Idempotency, flow: str, given: ListIn, body: bytes, session: Session) -> Any:
     at = engine.clock()
 
     def make() -> ListAnswer:
@@ -142,9 +140,7 @@ def _digest(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _begin_file(
-    engine: Engine, idempotency: Idempotency, flow: str, again: bool, digest: str, session: Session
-) -> str:
+def _begin_file(engine: Engine, idempotency: Idempotency, flow: str, again: bool, digest: str, session: Session) -> str:
     at = engine.clock()
 
     def make() -> _Begun:

@@ -43,9 +43,7 @@ def add_import(router: APIRouter) -> None:
         "make new ones, an empty cell changes nothing. Bad rows are refused one by one and the rest is taken; a wrong "
         "header refuses the file.",
         responses=problems(413, 415, 422),
-        openapi_extra={
-            "requestBody": {"required": True, "content": CSV_CONTENT}
-        },
+        openapi_extra={"requestBody": {"required": True, "content": CSV_CONTENT}},
     )
     async def import_people(
         services: ServicesDep,

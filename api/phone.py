@@ -28,6 +28,4 @@ def router(settings: Settings, engine: Engine) -> APIRouter:
         now = engine.clock()
         await engine.dispatcher.write(lambda session: deliveries(engine).sms_in(session, number, text, "", now))
 
-    return phone.router(
-        settings.home / "phone", settings.sms_account, settings.sms_token.get_secret_value(), answered
-    )
+    return phone.router(settings.home / "phone", settings.sms_account, settings.sms_token.get_secret_value(), answered)

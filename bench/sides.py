@@ -72,9 +72,7 @@ class Ferd:
     async def start(self, person: str) -> Handle:
         """Enrol one person, as POST /v1/flows/{id}/participants does."""
         proposal = Proposal(self.flow, person, "api")
-        answer = await self.core.dispatcher.write(
-            lambda session: self.core.enrolment.propose(session, proposal, now())
-        )
+        answer = await self.core.dispatcher.write(lambda session: self.core.enrolment.propose(session, proposal, now()))
         if not isinstance(answer, Enrolled):
             raise RuntimeError(f"{person} was not enrolled: {answer}")
         return self.client.get_workflow_handle(journey_id(self.flow, answer.participant))

@@ -53,9 +53,7 @@ class Applied:
     note: str = ""
 
 
-def apply(
-    settings: Settings, paths: Sequence[Path], *, note: str = "", yes: bool = False, json: bool = False
-) -> None:
+def apply(settings: Settings, paths: Sequence[Path], *, note: str = "", yes: bool = False, json: bool = False) -> None:
     """Put it all in and say what was done. Raises Failure, before anything is changed, for files that are wrong.
 
     What the edit of a flow does to those who are inside is shown first, and asked unless `yes` (EDIT_7).

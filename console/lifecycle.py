@@ -11,9 +11,7 @@ from console.tables import moment, words
 from settings import Settings
 
 
-def run(
-    settings: Settings, flow: str, *, at: str | None, enrol_existing: bool, dry_run: bool, json: bool
-) -> None:
+def run(settings: Settings, flow: str, *, at: str | None, enrol_existing: bool, dry_run: bool, json: bool) -> None:
     """Run the flow, with or without who matches its triggers already; or only say how many that are (TRIG_7)."""
     asked = {name: True for name, wanted in (("enrol_existing", enrol_existing), ("dry_run", dry_run)) if wanted}
     give(settings, flow, "run", at=at, json=json, **asked)

@@ -1,6 +1,6 @@
 """Writes `files/brochure.pdf`, the attachment of the first welcome mail: one A5 page, made without any library.
 
-    python examples/make_brochure.py
+python examples/make_brochure.py
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Conditions: filters, branches of a split, success criteria. They are data and are never evaluated as code.
 
-    {field: company.employees, op: ">", value: 200}      a field compared (see `flows.comparisons`)
-    {member_of: newcomers}                               in a selection or project
-    {all: […]}   {any: […]}   {not: …}                   groups, nested at will
+{field: company.employees, op: ">", value: 200}      a field compared (see `flows.comparisons`)
+{member_of: newcomers}                               in a selection or project
+{all: […]}   {any: […]}   {not: …}                   groups, nested at will
 """
 
 from collections.abc import Iterator, Mapping

@@ -37,9 +37,7 @@ def _written(reactions: Sequence[Action]) -> list[dict[str, Any]]:
     return [each.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"id"}) for each in reactions]
 
 
-Reactions = Annotated[
-    list[Reaction], BeforeValidator(_with_ids), PlainSerializer(_written), Field(max_length=MOST)
-]
+Reactions = Annotated[list[Reaction], BeforeValidator(_with_ids), PlainSerializer(_written), Field(max_length=MOST)]
 REACTIONS: TypeAdapter[list[Reaction]] = TypeAdapter(Reactions)
 
 _MEANINGLESS = frozenset({"only_on", "on_error", "on_unknown", "over_cap", "transactional"})

@@ -1,6 +1,6 @@
 """The reference of steps, made from the models: every kind, each of its settings, what comes of it.
 
-    python -m flows.reference > docs/steps.md
+python -m flows.reference > docs/steps.md
 """
 
 import json

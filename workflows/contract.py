@@ -16,6 +16,7 @@ def control_queue(task_queue: str) -> str:
     """Commands from the Temporal UI have slots of their own: a flow can be stopped behind 100,000 tasks."""
     return f"{task_queue}-control"
 
+
 FERD_FLOW = SearchAttributeKey.for_keyword("FerdFlow")
 FERD_PERSON = SearchAttributeKey.for_keyword("FerdPerson")
 FERD_STEP = SearchAttributeKey.for_keyword("FerdStep")

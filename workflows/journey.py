@@ -151,9 +151,7 @@ class JourneyWorkflow:
         try:
             answer = await workflow.execute_local_activity(
                 plan.kind,
-                StepInput(
-                    flow=self._flow, participant=self._participant, position=plan.position, now=workflow.now()
-                ),
+                StepInput(flow=self._flow, participant=self._participant, position=plan.position, now=workflow.now()),
                 result_type=Answer,
                 summary=plan.summary,
                 schedule_to_close_timeout=LOCAL,
@@ -191,9 +189,7 @@ class JourneyWorkflow:
         self._plan = await self._ask("look", given, what)
 
     async def _unanswered(self, plan: Perform, failure: str) -> None:
-        given = UnansweredInput(
-            flow=self._flow, participant=self._participant, position=plan.position, failure=failure
-        )
+        given = UnansweredInput(flow=self._flow, participant=self._participant, position=plan.position, failure=failure)
         self._plan = await self._ask("unanswered", given, f"no answer: {plan.summary}")
 
     async def _ask(self, activity: str, given: LookInput | UnansweredInput, summary: str) -> Plan:

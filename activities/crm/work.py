@@ -109,9 +109,7 @@ class Work(Generic[Row, In]):
         row = session.get(self._records.table, id, with_for_update=True)
         return None if row is None else getattr(row, "state", "")
 
-    def _tell(
-        self, session: Session, row: Row, before: str | None, at: datetime, cause: Sequence[str] = ()
-    ) -> None:
+    def _tell(self, session: Session, row: Row, before: str | None, at: datetime, cause: Sequence[str] = ()) -> None:
         for type, data in self._told(row, before):
             known = {name: value for name, value in data.items() if value is not None}
             if row.person is not None:
@@ -120,9 +118,7 @@ class Work(Generic[Row, In]):
                 # On the company: it enrols none of its other people, yet may be what a journey of theirs looks for.
                 for person in _colleagues(session, row.company, row.person):
                     about = {**known, "on": "company"}
-                    self._occur(
-                        session, type=type, person=person, at=at, data=about, cause=cause, triggers=False
-                    )
+                    self._occur(session, type=type, person=person, at=at, data=about, cause=cause, triggers=False)
 
 
 @contextmanager

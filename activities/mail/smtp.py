@@ -186,9 +186,7 @@ class SmtpMail:
         data = bytes(message).replace(b"\r\n.", b"\r\n..")
         policy = cast(EmailPolicy, message.policy)
         headers = {name: str(value) for name, value in message.items()}
-        return _Envelope(
-            canonical_address(email.sender.address), recipients, policy.utf8, headers, data + b".\r\n"
-        )
+        return _Envelope(canonical_address(email.sender.address), recipients, policy.utf8, headers, data + b".\r\n")
 
     async def _deliver(self, envelope: _Envelope, attempt: _Attempt) -> str:
         while (connection := self._reusable()) is not None:

@@ -194,9 +194,7 @@ def _seen(run: str, now: datetime, session: Session) -> None:
 
 
 def _find_lost(session: Session, before: datetime, now: datetime) -> None:
-    query = select(col(ScriptRun.id)).where(
-        col(ScriptRun.status) == RunStatus.RUNNING, col(ScriptRun.seen_at) < before
-    )
+    query = select(col(ScriptRun.id)).where(col(ScriptRun.status) == RunStatus.RUNNING, col(ScriptRun.seen_at) < before)
     _lose(session, session.scalars(query.limit(100)).all(), now)
 
 

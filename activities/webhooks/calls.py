@@ -75,9 +75,7 @@ def cloud_event(
     }
 
 
-async def post(
-    web: Web, to: Receiver, event: Mapping[str, object], headers: Mapping[str, str], at: datetime
-) -> Answer:
+async def post(web: Web, to: Receiver, event: Mapping[str, object], headers: Mapping[str, str], at: datetime) -> Answer:
     """Send an event, signed. Raises NotDone and Silence; the answer may have any status."""
     body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
     return await web.call(

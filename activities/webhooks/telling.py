@@ -104,9 +104,7 @@ def fan_out(session: Session, horizon: int, now: datetime) -> bool:
     return more
 
 
-def _deliveries(
-    session: Session, endpoint: EndpointRow, lines: Sequence[JournalRow], now: datetime
-) -> list[Delivery]:
+def _deliveries(session: Session, endpoint: EndpointRow, lines: Sequence[JournalRow], now: datetime) -> list[Delivery]:
     ids = {line.participant for line in lines}
     known = {row.id: row for row in session.scalars(select(ParticipantRow).where(col(ParticipantRow.id).in_(ids)))}
     made = []

@@ -70,10 +70,7 @@ class CreateFollowUp(Owned):
         examples=[{"after": "3 workdays"}, {"date": "2026-12-31"}, "1 week", "2026-12-31"],
     )
     meeting: (
-        Annotated[
-            Meeting, BeforeValidator(_as_meeting, json_schema_input_type=Literal["first_free"] | Meeting)
-        ]
-        | None
+        Annotated[Meeting, BeforeValidator(_as_meeting, json_schema_input_type=Literal["first_free"] | Meeting)] | None
     ) = Field(
         default=None,
         title="Meeting",

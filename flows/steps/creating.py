@@ -171,16 +171,12 @@ def text_problems(source: str, catalog: Catalog, *where: str) -> Iterator[Proble
         yield problem.at(0, 0).under(*where)
 
 
-def not_permitted(
-    catalog: Catalog, kind: Kind, type: str | None, setting: str, value: str | None
-) -> Iterator[Problem]:
+def not_permitted(catalog: Catalog, kind: Kind, type: str | None, setting: str, value: str | None) -> Iterator[Problem]:
     """The problem of a value that the type does not permit, if so."""
     permitted = catalog.choices(kind, type, setting)
     if value is not None and permitted is not None and value not in permitted:
         whose = f"of {type}" if type is not None else "without a type"
-        yield Problem(
-            f"There is no {setting} “{value}” {whose}.", f"Write one of {', '.join(permitted)}.", (setting,)
-        )
+        yield Problem(f"There is no {setting} “{value}” {whose}.", f"Write one of {', '.join(permitted)}.", (setting,))
 
 
 def _merging(flow: "Flow", facts: Facts, source: str) -> Merging:

@@ -97,9 +97,7 @@ class Wait(BaseStep):
         workdays = Workdays(flow.settings.calendar)
         return moment if moment is None or self.offset is None else add(moment, self.offset, zone, workdays)
 
-    def _timed(
-        self, flow: "Flow", since: datetime, person: ZoneInfo, frozen: timedelta = timedelta()
-    ) -> datetime:
+    def _timed(self, flow: "Flow", since: datetime, person: ZoneInfo, frozen: timedelta = timedelta()) -> datetime:
         zone = self._clock(flow, person)
         if self.for_ is not None:
             return add(since + frozen, self.for_, zone, Workdays(flow.settings.calendar))

@@ -170,4 +170,3 @@ def test_EDIT_7_what_a_dry_run_says_is_what_happens(
 
     with pytest.raises(Undone):
         core.db.transact(work)
-

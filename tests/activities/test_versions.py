@@ -52,6 +52,7 @@ def test_EDIT_1_every_save_is_a_new_version_and_a_stale_one_is_refused(database_
     db, definitions = Database(database_url), Definitions()
     flow = flow_with({"id": "a", "kind": "wait", "for": "1 day"})
     longer = flow_with({"id": "a", "kind": "wait", "for": "2 days"})
+
     def edit(flow: Flow, source: str, expected: int | None = None) -> None:
         db.transact(
             lambda session: (

@@ -33,9 +33,7 @@ def told(httpserver: HTTPServer) -> list[tuple[str, bytes]]:
 
 @pytest.fixture
 def settings(httpserver: HTTPServer, tmp_path: Path) -> Settings:
-    return Settings(
-        home=tmp_path, port=httpserver.port, api_key=SecretStr("k" * 32), secret_keys=[SecretStr("s" * 32)]
-    )
+    return Settings(home=tmp_path, port=httpserver.port, api_key=SecretStr("k" * 32), secret_keys=[SecretStr("s" * 32)])
 
 
 @pytest.mark.parametrize("kind", ["mbox", "maildir", "mail"])

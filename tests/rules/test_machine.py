@@ -295,10 +295,10 @@ class Walk:
         self.log.append(f"edit {days} {has_x}")
         flow = definition(days=days, has_x=has_x)
         await self.write(
-            lambda session: versions.replace(
-                session, self.core.definitions, self.core.crm.catalog(session), flow, "", self.now
+            lambda session: (
+                versions.replace(session, self.core.definitions, self.core.crm.catalog(session), flow, "", self.now)
+                and None
             )
-            and None
         )
         self.model.rests, self.model.has_x = timedelta(days=days), has_x
 
@@ -346,9 +346,7 @@ class Walk:
         read = [self.model.read(one) for one in self.model.inside.values()]
         statuses = Counter(status for status, _ in read)
         dropped = Counter(str(reason) for status, reason in read if status is Status.DROPPED_OUT)
-        waiting = Counter(
-            one.step for one in self.model.inside.values() if self.model.read(one)[0] is Status.ACTIVE
-        )
+        waiting = Counter(one.step for one in self.model.inside.values() if self.model.read(one)[0] is Status.ACTIVE)
         passed = Counter(step for one in self.model.inside.values() for step in one.passed)
 
         def look(session: Session) -> Any:

@@ -64,9 +64,7 @@ async def test_LIFE_17_the_breaker_does_not_pause_a_flow_that_is_being_stopped(s
     )  # fmt: skip
     await world.db.write(lambda session: session.add(failed))
     epoch = (await world.row(flow)).epoch
-    await overtaking(
-        world, stop(world, flow), lambda session: breaker.look(session, world.core.rules, flow, now())
-    )
+    await overtaking(world, stop(world, flow), lambda session: breaker.look(session, world.core.rules, flow, now()))
     row = await world.row(flow)
     assert (row.status, row.epoch) == (FlowStatus.STOPPED, epoch + 1)
 

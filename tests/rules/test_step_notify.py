@@ -117,9 +117,7 @@ async def test_STEP_11_named_people_are_told_by_sms(world: World, phone: Phone) 
     assert (row.notice, row.to) == (True, f"{IDA}, {OLA}")
 
 
-async def test_SAFE_2_an_sms_that_not_everybody_got_is_looked_at_and_not_repeated(
-    world: World, phone: Phone
-) -> None:
+async def test_SAFE_2_an_sms_that_not_everybody_got_is_looked_at_and_not_repeated(world: World, phone: Phone) -> None:
     def refuse_ida(request: Request) -> Response | None:
         return Response("busy", 503) if request.form["To"] == IDA else None
 

@@ -93,10 +93,12 @@ async def test_STEP_23_a_link_acts_at_each_click_that_counts(ferd: Running) -> N
     click = Click(message.id, "offer", "https://fjord.example/offer")
     for machine in (True, False):
         await world.core.dispatcher.write(
-            lambda session, machine=machine: world.core.tracking.click(  # type: ignore[misc]
-                session, click, now(), machine=machine
+            lambda session, machine=machine: (
+                world.core.tracking.click(  # type: ignore[misc]
+                    session, click, now(), machine=machine
+                )
+                and None
             )
-            and None
         )
     assert await left(world, participant) is Reason.COMPLETED
     assert (await person_row(world, kari)).custom == {"score": 5}

@@ -104,10 +104,12 @@ async def test_STEP_23_a_link_answers_with_a_mail(ferd: Running) -> None:
     click = Click("msg_1", "offer", "https://fjord.example/offer")
     for machine in (True, False):
         await world.core.dispatcher.write(
-            lambda session, machine=machine: world.core.tracking.click(  # type: ignore[misc]
-                session, click, now(), machine=machine
+            lambda session, machine=machine: (
+                world.core.tracking.click(  # type: ignore[misc]
+                    session, click, now(), machine=machine
+                )
+                and None
             )
-            and None
         )
     await eventually(lambda: _inbox(world))
     assert [mail["Subject"] for mail in world.inbox.mails] == ["mail"]

@@ -213,9 +213,7 @@ def running(pid: int) -> bool:
     ],
     ids=["hangs", "computes", "memory", "prints", "logs", "disk", "aborts", "crashes"],
 )
-async def test_STEP_12_what_a_script_takes_is_limited(
-    tmp_path: Path, python: str, limits: Limits, why: str
-) -> None:
+async def test_STEP_12_what_a_script_takes_is_limited(tmp_path: Path, python: str, limits: Limits, why: str) -> None:
     path = executable(tmp_path, "bad", python)
     async with asyncio.timeout(120):
         ended = await execute("exec", str(path), {"run": "r"}, limits)

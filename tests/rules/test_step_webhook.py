@@ -106,9 +106,7 @@ async def test_STEP_22_SAFE_2_a_lost_answer_is_left_to_a_person_where_the_step_s
 
 
 @pytest.mark.parametrize(("on_error", "reason"), [("continue", Reason.COMPLETED), ("drop_out", Reason.STEP_FAILED)])
-async def test_STEP_22_a_refusal_follows_on_error(
-    world: World, erp: Backend, on_error: str, reason: Reason
-) -> None:
+async def test_STEP_22_a_refusal_follows_on_error(world: World, erp: Backend, on_error: str, reason: Reason) -> None:
     erp.reply = lambda call: Reply(422)
     participant = await world.enrol(await world.flow("refused", call(on_error=on_error)))
     assert await left(world, participant) is reason

@@ -122,9 +122,7 @@ async def test_TRIG_7_a_selection_filled_in_bulk_enrols_if_asked_and_says_how_ma
     world = still_ferd.world
     await world.selection("vip")
     trigger = {"event": "added_to_selection", "selection": "vip"}
-    flow = await world.flow(
-        "filled", REST, enrolment={"triggers": [trigger], "filter": when("person.country", "NO")}
-    )
+    flow = await world.flow("filled", REST, enrolment={"triggers": [trigger], "filter": when("person.country", "NO")})
     other = await world.flow("other", REST, enrolment={"triggers": [{**trigger, "when": when("person.country", "SE")}]})
     everyone = await people(world, 4, "NO") + await people(world, 3, "SE")
     path = "/selections/vip/members"

@@ -52,6 +52,7 @@ def types(program: Backend) -> list[str]:
 
 async def heard(program: Backend, count: int) -> list[Call]:
     """The calls, once there are that many."""
+
     async def look() -> list[Call]:
         return list(program.calls)
 

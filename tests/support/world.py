@@ -138,6 +138,7 @@ class World:
 
     async def change(self, person: str, **fields: Any) -> None:
         """Change a person as the CRM's API does, with the event that tells so."""
+
         def work(session: Any) -> None:
             row = session.get(Person, person)
             for name, value in fields.items():
@@ -162,6 +163,7 @@ class World:
 
     async def selection(self, id: str, *people: str) -> None:
         """A selection with members."""
+
         def work(session: Any) -> None:
             session.merge(Selection(id=id, name=id, created_at=now(), updated_at=now()))
             session.flush()
@@ -171,6 +173,7 @@ class World:
 
     async def join(self, selection: str, person: str) -> None:
         """Put a person on a selection, with the event that tells so."""
+
         def work(session: Any) -> None:
             session.add(SelectionMember(selection=selection, person=person, at=now()))
             self.core.events.occur(
@@ -209,9 +212,7 @@ class World:
     async def command(self, flow: str, given: Command) -> Commanded:
         """Give a flow a command, as the API does."""
         return await self.core.dispatcher.write(
-            lambda session: command(
-                session, self.core.definitions, self.core.crm.catalog(session), flow, given, now()
-            )
+            lambda session: command(session, self.core.definitions, self.core.crm.catalog(session), flow, given, now())
         )
 
     async def row(self, flow: str) -> FlowRow:
@@ -257,9 +258,7 @@ class World:
     async def participant(self, participant: str) -> ParticipantRow:
         """The participant's row."""
         return await self.db.read(
-            lambda session: session.scalars(
-                select(ParticipantRow).where(col(ParticipantRow.id) == participant)
-            ).one()
+            lambda session: session.scalars(select(ParticipantRow).where(col(ParticipantRow.id) == participant)).one()
         )
 
     async def participants(self, flow: str) -> Sequence[ParticipantRow]:

@@ -111,9 +111,7 @@ def test_an_answer_tells_which_mail_it_answers() -> None:
     assert read_reply(answer) == Reply("kari@kunde.example", ("abc123", "first"), "a1", False)
 
 
-@pytest.mark.parametrize(
-    "field", ["Auto-Submitted: auto-replied (vacation)", "X-Autoreply: yes", "Precedence: bulk"]
-)
+@pytest.mark.parametrize("field", ["Auto-Submitted: auto-replied (vacation)", "X-Autoreply: yes", "Precedence: bulk"])
 def test_an_out_of_office_notice_is_told_from_an_answer(field: str) -> None:
     assert read_reply(f"From: kari@kunde.example\n{field}\n\nAway".encode()).automatic
     assert not read_reply(b"From: kari@kunde.example\nAuto-Submitted: no\n\nHere").automatic
