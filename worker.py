@@ -25,20 +25,20 @@ from temporalio.worker import Worker, WorkerConfig
 
 import telemetry
 from activities.core import Core, now
-from activities.crm import webhook
-from activities.crm.notices import Notices
-from activities.crm.superoffice import effects as superoffice
-from activities.crm.superoffice.client import Access, SuperOffice
 from activities.crm.suppression import Suppression
-from activities.elsewhere import NOTHING_ELSEWHERE, Elsewhere
 from activities.files import StoredFiles
+from activities.journeys.pace import Limits
 from activities.mail.smtp import SmtpMail
 from activities.mail.tokens import Tokens
-from activities.outbox import Outbox
-from activities.pace import Limits
-from activities.retention import Retention
+from activities.outside import webhook
+from activities.outside.elsewhere import NOTHING_ELSEWHERE, Elsewhere
+from activities.outside.superoffice import effects as superoffice
+from activities.outside.superoffice.client import Access, SuperOffice
+from activities.responses.notices import Notices
+from activities.responses.outbox import Outbox
 from activities.scripts.runs import ScriptRunner
 from activities.sms.twilio import TwilioSms
+from activities.upkeep.retention import Retention
 from activities.web import Web
 from activities.webhooks.calls import WebhookCalls
 from activities.webhooks.deliveries import Deliveries

@@ -8,36 +8,36 @@ from typing import Any
 from sqlmodel import Session
 from temporalio.client import Client
 
-from activities.attention import Attention
-from activities.background import Background
-from activities.chores import Chores
+from activities.counting.recount import Recounts
 from activities.crm.embedded import EmbeddedCrm
 from activities.crm.suppression import Suppression
 from activities.definitions import Definitions
+from activities.desk.attention import Attention
+from activities.desk.erasing import Erasing
+from activities.desk.merging import Merging
+from activities.desk.participants import Participants
+from activities.desk.repeating import RepeatActivities
+from activities.desk.repeats import Repeats
 from activities.dispatcher import Dispatcher
-from activities.elsewhere import NOTHING_ELSEWHERE, Elsewhere
-from activities.enrolment import Enrolment
-from activities.erasing import Erasing
-from activities.events import Events
+from activities.enrolling.enrolment import Enrolment
+from activities.enrolling.events import Events
+from activities.enrolling.jobs import EnrolmentJobs
+from activities.enrolling.recurrences import Recurrences
 from activities.flow import FlowActivities
-from activities.forms import Forms
-from activities.handover import HandOvers, leave_for
-from activities.jobs import EnrolmentJobs
 from activities.journey import JourneyActivities
-from activities.merging import Merging
-from activities.pace import NO_LIMITS, Limits, Pace
-from activities.participants import Participants
-from activities.reactions import Reacting
-from activities.recount import Recounts
-from activities.recurrences import Recurrences
-from activities.repeating import RepeatActivities
-from activities.repeats import Repeats
-from activities.replies import Replies
+from activities.journeys.handover import HandOvers, leave_for
+from activities.journeys.pace import NO_LIMITS, Limits, Pace
+from activities.journeys.standing import Rules, Standing
+from activities.journeys.steps import Steps, StorePort
+from activities.outside.elsewhere import NOTHING_ELSEWHERE, Elsewhere
+from activities.responses.forms import Forms
+from activities.responses.reactions import Reacting
+from activities.responses.replies import Replies
+from activities.responses.tracking import Tracking
 from activities.scripts.runs import ScriptStarts
-from activities.standing import Rules, Standing
-from activities.steps import Steps, StorePort
-from activities.sweep import Sweep
-from activities.tracking import Tracking
+from activities.upkeep.background import Background
+from activities.upkeep.chores import Chores
+from activities.upkeep.sweep import Sweep
 from flows.ports import Port, StartScript
 from store.database import Database
 from workflows.contract import TASK_QUEUE

@@ -7,12 +7,12 @@ from typing import Any
 from sqlmodel import Session
 from temporalio import activity
 
-from activities.background import Background
-from activities.commands import CommandRefused, NotRunnable, command
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions, UnknownFlow
 from activities.dispatcher import Dispatcher
-from activities.schedules import carry_out
+from activities.life.commands import CommandRefused, NotRunnable, command
+from activities.life.schedules import carry_out
+from activities.upkeep.background import Background
 from store.flows import FlowRow
 from workflows.contract import CommandInput, FlowState, SettleInput
 

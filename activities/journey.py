@@ -1,7 +1,7 @@
 """The activities of a journey: one for each kind of step that acts or decides, `look`, and `unanswered`.
 
-An activity is two transactions with the world between them; see `activities.steps`. Time comes from the activity's
-scheduled start, or is given by the journey, so that whoever owns the server's clock owns ours.
+An activity is two transactions with the world between them; see `activities.journeys.steps`. Time comes from the
+activity's scheduled start, or is given by the journey, so that whoever owns the server's clock owns ours.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from sqlmodel import Session
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities import breaker
 from activities.dispatcher import Dispatcher
-from activities.events import Event, Events
-from activities.standing import Standing, UnknownParticipant
-from activities.steps import Begun, Steps
+from activities.enrolling.events import Event, Events
+from activities.journeys import breaker
+from activities.journeys.standing import Standing, UnknownParticipant
+from activities.journeys.steps import Begun, Steps
 from flows.outcome import Reason, Status
 from flows.ports import Done, NotDone, Port, Request, Silence
 from flows.steps import KINDS

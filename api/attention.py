@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from activities import attention
 from activities.crm.models import Incoming
+from activities.desk import attention
 from api.engine import EngineDep
 from api.flows import find
 from api.paging import Page, PagingDep

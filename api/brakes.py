@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from activities import brakes
-from activities.brakes import Brake, Brakes
+from activities.life import brakes
+from activities.life.brakes import Brake, Brakes
 from api.engine import Engine, EngineDep
 from api.resource import problems
 from flows.steps.base import Channel

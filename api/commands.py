@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
-from activities import commands, ledger
-from activities.commands import Commanded, NotRunnable
-from activities.lifecycle import COMMANDS, MEANING, allowed
+from activities import ledger
+from activities.life import commands
+from activities.life.commands import Commanded, NotRunnable
+from activities.life.lifecycle import COMMANDS, MEANING, allowed
 from api.engine import Engine, EngineDep
 from api.enrolment_jobs import ForecastPublic, JobPublic, forecast_existing, job_of
 from api.errors import ProblemDetail, Unprocessable

@@ -7,10 +7,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
-from activities import copies
-from activities.copies import Copy
 from activities.crm.models import Incoming
 from activities.crm.values import Line
+from activities.editing import copies
+from activities.editing.copies import Copy
 from api.engine import EngineDep
 from api.flow_files import places
 from api.flows import FlowSaved, etag, saved

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from activities import versions
-from activities.effects import Change
-from activities.lifecycle import allowed
+from activities.editing import versions
+from activities.editing.effects import Change
+from activities.life.lifecycle import allowed
 from api.engine import Engine, EngineDep
 from api.enrolment_jobs import ForecastPublic, forecast_existing
 from api.errors import PreconditionFailed, ProblemDetail, Unprocessable

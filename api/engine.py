@@ -13,9 +13,9 @@ from sqlmodel import Session
 from temporalio.client import Client
 
 from activities.core import Core, now
-from activities.crm.superoffice.client import Access, SuperOffice
-from activities.crm.superoffice.incoming import SuperOfficeFeed
 from activities.mail.tokens import Tokens
+from activities.outside.superoffice.client import Access, SuperOffice
+from activities.outside.superoffice.incoming import SuperOfficeFeed
 from activities.web import Web
 from api.services import Services
 from settings import Settings

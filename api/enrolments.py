@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from activities.crm.models import Incoming
 from activities.crm.values import wrong
-from activities.enrolment import Enrolled, Proposal
+from activities.enrolling.enrolment import Enrolled, Proposal
 from api.engine import Engine, EngineDep
 from api.enrolment_jobs import JobPublic, job_of
 from api.errors import ProblemDetail, Unprocessable

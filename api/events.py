@@ -24,7 +24,7 @@ from sqlmodel import Session, col
 
 from activities.crm.faults import Fault, faults
 from activities.crm.values import Name, email_key, wrong
-from activities.events import Event
+from activities.enrolling.events import Event
 from api.engine import Engine, EngineDep
 from api.errors import ProblemDetail, Unprocessable
 from api.json_data import storable

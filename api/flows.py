@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from activities import pace, versions
+from activities.counting.statistics import statistics
 from activities.crm.values import Line
 from activities.definitions import UnknownFlow
-from activities.lifecycle import allowed
-from activities.progress import MOST, kept_open, left_to_do
-from activities.statistics import statistics
+from activities.editing import versions
+from activities.journeys import pace
+from activities.life.lifecycle import allowed
+from activities.life.progress import MOST, kept_open, left_to_do
 from api.engine import Engine, EngineDep
 from api.errors import NotAllowed
 from api.flow_files import REQUEST_BODY, places, read_flow

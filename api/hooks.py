@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
 
-from activities.deliveries import Deliveries
+from activities.responses.deliveries import Deliveries
 from activities.sms.signature import HEADER, is_signed
 from api.auth import digest, given_key, is_one_of
 from api.engine import Engine, EngineDep

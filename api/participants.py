@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Select, and_, or_, select
 from sqlmodel import Session, col
 
-from activities.participants import Participants, holds_of, possible, reason_of, status_of
-from activities.standing import Standing, UnknownParticipant
+from activities.desk.participants import Participants, holds_of, possible, reason_of, status_of
+from activities.journeys.standing import Standing, UnknownParticipant
 from api.engine import Engine, EngineDep
 from api.flows import find
 from api.paging import Page, Paging, PagingDep

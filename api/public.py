@@ -14,10 +14,10 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 
-from activities.forms import NotFilledIn, Wrong, read
-from activities.machines import is_machine
 from activities.mail.tokens import BadToken
-from activities.tracking import SETTLED
+from activities.responses.forms import NotFilledIn, Wrong, read
+from activities.responses.machines import is_machine
+from activities.responses.tracking import SETTLED
 from api.engine import Engine, EngineDep
 from api.errors import NotFound, ProblemDetail, Unprocessable, answer
 from api.public_page import HEADERS, page

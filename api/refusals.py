@@ -5,16 +5,16 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
-from activities.attention import UnknownEffect
-from activities.commands import CommandRefused, NotRunnable
-from activities.copies import StillInside
 from activities.definitions import UnknownFlow
-from activities.effects import StepsOccupied
-from activities.lifecycle import TABLE, allowed
-from activities.participants import OperationRefused
-from activities.schedules import TooLate, UnknownSchedule
-from activities.standing import UnknownParticipant
-from activities.versions import EditRefused, FlowExists, StaleEdit
+from activities.desk.attention import UnknownEffect
+from activities.desk.participants import OperationRefused
+from activities.editing.copies import StillInside
+from activities.editing.effects import StepsOccupied
+from activities.editing.versions import EditRefused, FlowExists, StaleEdit
+from activities.journeys.standing import UnknownParticipant
+from activities.life.commands import CommandRefused, NotRunnable
+from activities.life.lifecycle import TABLE, allowed
+from activities.life.schedules import TooLate, UnknownSchedule
 from api.errors import ApiProblem, NotAllowed, NotFound, PreconditionFailed, ProblemDetail, Unprocessable, answer
 from flows.problems import Problem
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from activities import schedules
 from activities.crm.models import Incoming
+from activities.life import schedules
 from api.engine import Engine, EngineDep
 from api.errors import ProblemDetail, Unprocessable
 from api.flows import find

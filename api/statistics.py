@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from activities.statistics import Period, over_time, statistics
-from activities.tally import By
+from activities.counting.statistics import Period, over_time, statistics
+from activities.counting.tally import By
 from api.engine import EngineDep
 from api.errors import ProblemDetail, Unprocessable
 from api.flows import FlowStatistics, find

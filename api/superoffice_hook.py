@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
-from activities.crm.superoffice.incoming import Notification
+from activities.outside.superoffice.incoming import Notification
 from api.engine import EngineDep
 from api.errors import Forbidden, ProblemDetail, Unprocessable
 from api.resource import problems

@@ -10,10 +10,10 @@ from sqlmodel import Session
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import versions
-from activities.commands import Commanded, command
 from activities.core import Core
-from activities.enrolment import Enrolled, Proposal
+from activities.editing import versions
+from activities.enrolling.enrolment import Enrolled, Proposal
+from activities.life.commands import Commanded, command
 from bench.by_hand_contract import TASK_QUEUE, Welcome
 from bench.by_hand_workflow import WelcomeWorkflow
 from bench.processes import Process

@@ -13,11 +13,11 @@ from uuid import uuid4
 from sqlalchemy import text
 from sqlmodel import Session
 
-from activities import versions
+from activities.counting.recount import Recounts
+from activities.counting.statistics import over_time, statistics
 from activities.definitions import Definitions
-from activities.effects import effects
-from activities.recount import Recounts
-from activities.statistics import over_time, statistics
+from activities.editing import versions
+from activities.editing.effects import effects
 from bench.sides import now
 from flows.definition import Flow
 from flows.edits import Edit

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from activities.lifecycle import TABLE
+from activities.life.lifecycle import TABLE
 from flows.outcome import Reason, Refusal, Status
 from store.flows import FlowStatus
 from workflows.contract import Command

@@ -30,6 +30,25 @@ ARROWS: dict[str, set[str]] = {
 }
 """What each room or module may import of ours, beside itself. The longest name that fits a module counts."""
 
+FLOORS = (
+    *(
+        "dispatcher",
+        "definitions",
+        "crm",
+        "ledger",
+        "web",
+        "records",
+        "mail",
+        "counting",
+        "files",
+        "scripts",
+        "webhooks",
+    ),
+    *("sms", "enrolling", "life", "outside", "journeys", "journey", "editing", "responses", "desk", "upkeep", "flow"),
+    "core",
+)
+"""The rooms and files of `activities/`, from the ground up: each stands only on those before it."""
+
 ROOMS = {name.partition(".")[0] for name in ARROWS}
 # The folders of people and of machines that build and test.
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(?:root|home/\w+|Users/\w+|work)/")
@@ -78,6 +97,24 @@ def wrong_arrows(root: Path) -> list[str]:
     return found
 
 
+def hanging(root: Path) -> list[str]:
+    """What in `activities/` stands on a room above it, or in a room that nobody gave a floor."""
+    found = []
+    for path in tracked(root, "activities/*/*.py", "activities/*.py"):
+        room = path.relative_to(root / "activities").with_suffix("").parts[0]
+        if room == "__init__":
+            continue
+        if room not in FLOORS:
+            found.append(f"{path.relative_to(root)} has no floor")
+            continue
+        for imported in imports(path, root):
+            package, _, rest = imported.partition(".")
+            below = rest.partition(".")[0]
+            if package == "activities" and below in FLOORS and FLOORS.index(below) > FLOORS.index(room):
+                found.append(f"{path.relative_to(root)} imports {imported}")
+    return found
+
+
 def long_files(root: Path) -> list[str]:
     """Code that should be split; tests and written-out migrations may be as long as their subject."""
     code = tracked(root, "*.py", ":!tests", ":!store/migrations/versions")
@@ -101,6 +138,10 @@ def test_arrows_between_the_rooms() -> None:
     assert wrong_arrows(ROOT) == []
 
 
+def test_the_rooms_of_activities_stand_on_one_another() -> None:
+    assert hanging(ROOT) == []
+
+
 def test_no_file_is_too_long() -> None:
     assert long_files(ROOT) == []
 
@@ -116,20 +157,21 @@ def sample(tmp_path: Path) -> Path:
         "flows/model.py": "import json\n",
         "workflows/contract.py": "",
         "workflows/journey.py": "from workflows.contract import Plan\n",
-        "activities/effect.py": "from flows import model\nfrom workflows import contract\nimport store.people\n",
+        "activities/journeys/steps.py": "from flows import model\nfrom workflows import contract\nimport store.x\n",
+        "activities/crm/people.py": "from activities.crm import values\nfrom activities.dispatcher import ask\n",
         "store/people.py": "from . import database\n",
         "store/database.py": "",
         "tests/test_people.py": "import cli\nimport store.people\n",
     }
     for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     return tmp_path
 
 
 def test_a_sound_sample_passes(sample: Path) -> None:
-    assert wrong_arrows(sample) == long_files(sample) == machine_paths(sample) == []
+    assert wrong_arrows(sample) == hanging(sample) == long_files(sample) == machine_paths(sample) == []
 
 
 @pytest.mark.parametrize(
@@ -139,8 +181,12 @@ def test_a_sound_sample_passes(sample: Path) -> None:
         ("flows/model.py", "def late():\n    import settings", "settings"),
         ("workflows/journey.py", "import workflows.flow", "workflows.flow"),
         ("workflows/journey.py", "from flows.model import Flow", "flows.model.Flow"),
-        ("activities/effect.py", "from workflows.journey import JourneyWorkflow", "workflows.journey.JourneyWorkflow"),
-        ("activities/effect.py", "from ..api import app", "api.app"),
+        (
+            "activities/journeys/steps.py",
+            "from workflows.journey import JourneyWorkflow",
+            "workflows.journey.JourneyWorkflow",
+        ),
+        ("activities/journeys/steps.py", "from ...api import app", "api.app"),
         ("store/people.py", "import settings", "settings"),
     ],
 )
@@ -154,3 +200,15 @@ def test_a_long_file_and_a_machine_path_are_noticed(sample: Path) -> None:
     (sample / "notes.md").write_text("see\n" + "/".join(["", "home", "ada", "ferd"]) + "\n")
     assert long_files(sample) == [f"flows/model.py: {LONGEST_FILE + 1}"]
     assert machine_paths(sample) == ["notes.md:2"]
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "found"),
+    [
+        ("activities/crm/people.py", "from activities.desk import merging", "imports activities.desk.merging"),
+        ("activities/lost.py", "import json", "has no floor"),
+    ],
+)
+def test_a_room_that_hangs_is_noticed(sample: Path, file: str, line: str, found: str) -> None:
+    (sample / file).write_text(line + "\n")
+    assert hanging(sample) == [f"{file} {found}"]

@@ -1,0 +1,1 @@
+"""E-mail: composing, sending by SMTP, tokens and links, reports that come back."""

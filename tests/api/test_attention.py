@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import col
 
-from activities import chores
+from activities.upkeep import chores
 from store.chores import ChoreRow
 from tests.support.running import Running, problem
 from tests.support.waiting import eventually

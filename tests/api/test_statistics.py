@@ -1,6 +1,6 @@
 """A flow's numbers over time, and recounted, over the API."""
 
-from activities.tally import count
+from activities.counting.tally import count
 from tests.support.running import Running, expect, problem
 from tests.support.world import mail, now
 

@@ -15,7 +15,7 @@ from sqlmodel import Session, select
 from temporalio.testing import WorkflowEnvironment
 
 from activities import ledger
-from activities.crm.webhook import CrmAddress, CrmRequest, WebhookCrm
+from activities.outside.webhook import CrmAddress, CrmRequest, WebhookCrm
 from activities.web import Web
 from activities.webhooks import signing
 from flows.making import CreateRequest, CreateSale, Distribute, Origin

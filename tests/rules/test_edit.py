@@ -7,7 +7,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHandle
 
-from activities.versions import EditRefused
+from activities.editing.versions import EditRefused
 from flows.outcome import Reason, Status
 from store.flows import FlowStatus
 from tests.rules.given import closed_now, ended, left, resting, steps_passed

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
-from activities import pauses
-from activities.commands import NotRunnable
-from activities.effects import Span, StepEffect, StepsOccupied
+from activities.editing.effects import Span, StepEffect, StepsOccupied
+from activities.life import pauses
+from activities.life.commands import NotRunnable
 from flows.outcome import Reason
 from store.journeys import ParticipantRow
 from tests.rules.given import left, resting

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from activities.commands import NotRunnable
-from activities.enrolment import Enrolled
+from activities.enrolling.enrolment import Enrolled
+from activities.life.commands import NotRunnable
 from flows.outcome import Reason, Refusal, Status
 from store.enrolments import EnrolmentJob
 from store.flows import FlowStatus

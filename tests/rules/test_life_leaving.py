@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from activities import commands
-from activities.commands import CommandRefused
 from activities.definitions import UnknownFlow
-from activities.versions import FlowExists
+from activities.editing.versions import FlowExists
+from activities.life import commands
+from activities.life.commands import CommandRefused
 from flows.outcome import Reason, Refusal, Status
 from store.flows import FlowStatus
 from store.journeys import MessageRow, ParticipantRow

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from activities.participants import Participants
+from activities.desk.participants import Participants
 from store.flows import FlowStatus
 from tests.rules.given import resting
 from tests.support.running import running

@@ -10,11 +10,11 @@ from typing import get_args
 import pytest
 from sqlmodel import Session
 
-from activities.commands import CommandRefused
-from activities.enrolment import Proposal
-from activities.lifecycle import TABLE
-from activities.participants import Participants
-from activities.steps import Begun
+from activities.desk.participants import Participants
+from activities.enrolling.enrolment import Proposal
+from activities.journeys.steps import Begun
+from activities.life.commands import CommandRefused
+from activities.life.lifecycle import TABLE
 from flows.outcome import Reason, Status
 from flows.ports import Done as Sent
 from store.flows import FlowRow, FlowStatus

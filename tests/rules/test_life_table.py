@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pytest
 from typer.main import get_command
 
-from activities import commands
-from activities.commands import CommandRefused
-from activities.lifecycle import COMMANDS, MEANING, TABLE, allowed
-from activities.versions import EditRefused
+from activities.editing.versions import EditRefused
+from activities.life import commands
+from activities.life.commands import CommandRefused
+from activities.life.lifecycle import COMMANDS, MEANING, TABLE, allowed
 from cli import app
 from store.flows import FlowRow, FlowStatus
 from tests.support.dump import contents
@@ -127,5 +127,7 @@ def test_LIFE_11_api_command_line_and_temporal_know_the_same_commands() -> None:
 
 
 def test_LIFE_11_the_page_is_made_from_the_table() -> None:
-    made = subprocess.run([sys.executable, "-m", "activities.lifecycle"], cwd=ROOT, capture_output=True, check=True)
+    made = subprocess.run(
+        [sys.executable, "-m", "activities.life.lifecycle"], cwd=ROOT, capture_output=True, check=True
+    )
     assert (ROOT / "docs" / "lifecycle.md").read_text() == made.stdout.decode()

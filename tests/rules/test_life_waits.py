@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from activities import brakes
-from activities.commands import command
-from activities.participants import Participants
+from activities.desk.participants import Participants
+from activities.life import brakes
+from activities.life.commands import command
 from flows.outcome import Reason, Status
 from store.pauses import PauseRow
 from tests.rules.given import DAY, HOUR, left, resting

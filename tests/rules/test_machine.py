@@ -15,17 +15,17 @@ from sqlalchemy import event
 from sqlmodel import Session, col, select
 from temporalio.client import Client
 
-from activities import versions
-from activities.commands import CommandRefused, command
 from activities.core import Core
+from activities.counting.statistics import statistics
 from activities.crm.groups import SELECTION, Kind
+from activities.desk.participants import OperationRefused, Participants, reason_of, status_of
 from activities.dispatcher import Asked, FlowChanged, StartJourney, WakeJourney
-from activities.enrolment import Enrolled, Proposal
-from activities.events import Event
-from activities.participants import OperationRefused, Participants, reason_of, status_of
-from activities.standing import UnknownParticipant
-from activities.statistics import statistics
-from activities.steps import Begun
+from activities.editing import versions
+from activities.enrolling.enrolment import Enrolled, Proposal
+from activities.enrolling.events import Event
+from activities.journeys.standing import UnknownParticipant
+from activities.journeys.steps import Begun
+from activities.life.commands import CommandRefused, command
 from flows.definition import Flow
 from flows.outcome import Reason, Status
 from store.columns import new_id

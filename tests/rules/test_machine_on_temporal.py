@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from activities.commands import CommandRefused
-from activities.enrolment import Enrolled
-from activities.participants import OperationRefused, Participants, reason_of, status_of
+from activities.desk.participants import OperationRefused, Participants, reason_of, status_of
+from activities.enrolling.enrolment import Enrolled
+from activities.life.commands import CommandRefused
 from flows.outcome import Reason, Status
 from store.flows import FlowStatus
 from store.journeys import ParticipantRow

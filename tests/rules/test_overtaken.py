@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session
 
-from activities import breaker
-from activities.attention import UnknownEffect
-from activities.commands import command
-from activities.participants import OperationRefused
+from activities.desk.attention import UnknownEffect
+from activities.desk.participants import OperationRefused
+from activities.journeys import breaker
+from activities.life.commands import command
 from flows.outcome import Status
 from store.flows import FlowRow, FlowStatus
 from store.journeys import EffectRow, EffectStatus, MessageRow, ParticipantRow

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlmodel import Session
 
+from activities.counting.tally import counted
 from activities.crm.models import PersonIn
-from activities.enrolment import Enrolled
-from activities.tally import counted
+from activities.enrolling.enrolment import Enrolled
 from flows.outcome import Reason, Refusal, Status
 from tests.rules.given import (
     DAY,

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from activities import retention
-from activities.attention import entries
-from activities.participants import Participants
-from activities.retention import Retention
+from activities.desk.attention import entries
+from activities.desk.participants import Participants
+from activities.upkeep import retention
+from activities.upkeep.retention import Retention
 from flows.outcome import Refusal, Status
 from store.journeys import EffectRow, EffectStatus, EventRow, JournalRow, MessageRow, ParticipantRow
 from tests.rules.given import resting

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from activities.events import Event
+from activities.enrolling.events import Event
 from flows.outcome import Reason, Status
 from store.journeys import EventRow
 from tests.rules.given import DAY, HOUR, ended, enrolled_people, form, is_member, left, resting, steps_passed, when

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from activities.commands import command
+from activities.life.commands import command
 from flows.outcome import Reason, Status
 from tests.rules.given import (
     DAY,

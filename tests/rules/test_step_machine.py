@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlmodel import select
 
-from activities.machines import is_machine
 from activities.mail.tokens import Click
+from activities.responses.machines import is_machine
 from flows.outcome import Reason
 from store.journeys import EventRow, MessageRow
 from tests.rules.given import left, resting, steps_passed

@@ -9,8 +9,8 @@ import pytest
 from sqlmodel import col, select
 
 from activities.mail.tokens import Click
-from activities.outbox import Outbox
-from activities.replies import LOST
+from activities.responses.outbox import Outbox
+from activities.responses.replies import LOST
 from flows.ports import Done, Email, NotDone
 from store.journeys import EffectRow, EffectStatus, MessageRow
 from store.replies import ReplyRow

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from activities.deliveries import Deliveries
 from activities.mail.reports import Kind, Reply, Report
+from activities.responses.deliveries import Deliveries
 from flows.outcome import Reason
 from store.journeys import EventRow, MessageRow
 from store.people import BlockedAddress

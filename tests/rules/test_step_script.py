@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
-from activities import brakes
+from activities.life import brakes
 from activities.scripts import process
 from activities.scripts.process import Limits, execute
 from activities.scripts.runs import Job, claim

@@ -9,7 +9,7 @@ from pytest_httpserver import HTTPServer
 from temporalio.testing import WorkflowEnvironment
 from werkzeug import Request, Response
 
-from activities.deliveries import Deliveries, says_stop
+from activities.responses.deliveries import Deliveries, says_stop
 from flows.outcome import Reason
 from store.journeys import EffectStatus, EventRow
 from tests.rules.given import closed_now, enrolled_people, left, person_row, resting, steps_passed

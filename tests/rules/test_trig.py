@@ -6,7 +6,7 @@ import pytest
 
 from activities.crm.importing import Row
 from activities.crm.models import PersonIn
-from activities.enrolment import Enrolled
+from activities.enrolling.enrolment import Enrolled
 from flows.outcome import Reason, Refusal, Status
 from tests.rules.given import (
     add_members,

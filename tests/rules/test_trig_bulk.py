@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from temporalio.testing import WorkflowEnvironment
 
 from activities.core import Core
-from activities.jobs import PAGE
+from activities.enrolling.jobs import PAGE
 from flows.outcome import Status
 from store.columns import new_id
 from store.enrolments import EnrolmentJob, JobSource

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from activities.jobs import PAGE
+from activities.enrolling.jobs import PAGE
 from flows.outcome import Status
 from tests.rules.given import add_members, enrolled_people, project, when
 from tests.rules.test_trig_bulk import people

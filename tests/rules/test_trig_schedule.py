@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 from temporalio.client import ScheduleDescription
 from temporalio.service import RPCError
 
-from activities.recurrences import scheduled
+from activities.enrolling.recurrences import scheduled
 from flows.events import ScheduleTrigger
 from flows.outcome import Status
 from store.enrolments import Recurrence

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session
 
-from activities.commands import command
+from activities.life.commands import command
 from activities.web import Web
 from activities.webhooks import signing
 from activities.webhooks.deliveries import Deliveries

@@ -23,12 +23,12 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities import versions
-from activities.commands import Commanded, command
 from activities.core import Core
 from activities.crm.suppression import Suppression
-from activities.enrolment import Enrolled, Proposal
-from activities.events import Event
+from activities.editing import versions
+from activities.enrolling.enrolment import Enrolled, Proposal
+from activities.enrolling.events import Event
+from activities.life.commands import Commanded, command
 from flows.definition import Flow
 from flows.outcome import Refusal
 from settings import Settings

@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 from activities.journey import JourneyActivities
-from activities.steps import Steps
+from activities.journeys.steps import Steps
 from flows.outcome import Reason, Status
 from store.people import Person
 from tests.support.histories import keep

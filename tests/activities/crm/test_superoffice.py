@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from activities.crm.superoffice.client import Access, SuperOffice
-from activities.crm.superoffice.effects import ELSEWHERE, SuperOfficeCrm, SuperOfficeRequest
+from activities.outside.superoffice.client import Access, SuperOffice
+from activities.outside.superoffice.effects import ELSEWHERE, SuperOfficeCrm, SuperOfficeRequest
 from activities.web import Web
 from flows.making import CreateFollowUp, CreateRequest, CreateSale, FreeTime, Origin
 from flows.ports import Change, ChangeMembership, ChangePerson, FieldChange, NotDone, Silence

@@ -1,0 +1,1 @@
+"""The numbers: counters, statistics, recount, control groups."""

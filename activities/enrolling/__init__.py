@@ -1,0 +1,1 @@
+"""Who comes in: enrolment and its checks, events and what they set off, people in bulk, recurring schedules."""

@@ -1,0 +1,215 @@
+"""Events: stored first, then matched (TRIG_1, STEP_14, STEP_18).
+
+What happened may enrol the person (triggers), end a wait, meet a success criterion, or make somebody leave. Nothing is
+decided here about a journey: a participant that the event may concern is marked and woken, and its own gate decides
+from the store, so that the order in which things are processed never matters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+from sqlmodel import Session, col
+
+from activities.counting import experiments
+from activities.crm.embedded import EmbeddedCrm
+from activities.definitions import Definitions
+from activities.dispatcher import WakeJourney, ask
+from activities.enrolling.enrolment import Enrolled, Enrolment, Proposal
+from activities.records import happening
+from flows.definition import Flow
+from flows.events import of_same_key
+from flows.outcome import Status
+from flows.planning import Outline
+from flows.success import event_meets, state_meets
+from store.columns import new_id
+from store.flows import TAKES_PEOPLE, FlowRow, FlowTrigger
+from store.journeys import EventRow, EventUse, JournalRow, ParticipantRow
+from store.locks import lock_person
+
+# Events after which a condition on the person, the company or a membership may have come to hold.
+CHANGES = ("person_updated", "added_to_selection", "added_to_project")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, as it is told. (`source`, `id`) deduplicates; without an id it is always new.
+
+    `machine`: kept, and counts for nothing. `settles_at`: it counts for nothing until it is `settled` (STEP_24).
+    """
+
+    type: str
+    at: datetime
+    person: str = ""
+    subject: str = ""
+    data: dict[str, Any] | None = None
+    source: str = "ferd"
+    id: str = ""
+    cause: tuple[str, ...] = ()
+    machine: bool = False
+    settles_at: datetime | None = None
+
+
+class Events:
+    """Takes events in and finds whom they concern."""
+
+    def __init__(self, definitions: Definitions, crm: EmbeddedCrm, enrolment: Enrolment) -> None:
+        self._definitions = definitions
+        self._crm = crm
+        self._enrolment = enrolment
+
+    def take(self, session: Session, event: Event, now: datetime, *, triggers: bool = True) -> EventRow | None:
+        """Store an event and match it; None if it was known already."""
+        if event.person:
+            # The person first, as everywhere: a wait that is being entered at this moment sees the event or is woken.
+            lock_person(session, event.person)
+        if event.id and self._known(session, event):
+            return None
+        id = new_id("evt")
+        row = EventRow(
+            id=id,
+            source=event.source,
+            external_id=event.id or id,
+            type=event.type,
+            subject=event.subject,
+            person=event.person,
+            at=event.at,
+            received_at=now,
+            data=event.data or {},
+            cause=list(event.cause),
+            machine=event.machine or event.settles_at is not None,
+            settles_at=event.settles_at,
+        )
+        session.add(row)
+        session.flush()
+        if row.person and not row.machine:
+            self._match(session, row, now)
+            if triggers:
+                self._trigger(session, row, now)
+        return row
+
+    def settled(self, session: Session, row: EventRow, now: datetime, *, machine: bool) -> None:
+        """It is known now who made a kept event, whose person is locked: one that counts is matched."""
+        row.settles_at, row.machine = None, machine
+        session.flush()
+        if not machine:
+            self._match(session, row, now)
+            self._trigger(session, row, now)
+
+    def occur(
+        self,
+        session: Session,
+        *,
+        type: str,
+        person: str,
+        at: datetime,
+        data: dict[str, Any] | None = None,
+        cause: Sequence[str] = (),
+        source: str = "ferd",
+        triggers: bool = True,
+    ) -> None:
+        """Something happened inside ferd itself: in the CRM, or by a journey."""
+        self.take(session, Event(type, at, person, data=data, source=source, cause=tuple(cause)), at, triggers=triggers)
+
+    def _known(self, session: Session, event: Event) -> bool:
+        query = select(col(EventRow.number)).where(
+            col(EventRow.source) == event.source, col(EventRow.external_id) == event.id
+        )
+        return session.connection().scalar(query) is not None
+
+    def _match(self, session: Session, row: EventRow, now: datetime) -> None:
+        here = col(ParticipantRow.status).in_([Status.ACTIVE, Status.QUEUED])
+        # Where there is a control group, success counts for both sides after they have left, too (TRIG_12).
+        compared = and_(col(ParticipantRow.arm).is_not(None), col(ParticipantRow.converted_at).is_(None))
+        inside = session.execute(
+            select(ParticipantRow, FlowRow)
+            .join(FlowRow, col(FlowRow.id) == col(ParticipantRow.flow))
+            .where(col(ParticipantRow.person) == row.person)
+            .where(or_(and_(here, col(ParticipantRow.generation) == col(FlowRow.generation)), compared))
+        ).all()
+        for participant, flow in inside:
+            outline = self._definitions.current(session, flow)
+            if not participant.status.inside or participant.generation < flow.generation:
+                self._converts(session, participant, outline.flow, row, now)
+                continue
+            met = self._meets_success(session, participant, outline.flow, row, now)
+            if participant.id == session.info.get("acting"):
+                continue  # it looks for itself at the end of what it is doing
+            if met or self._concerns(participant, outline, row):
+                self.wake(session, participant, now)
+
+    def _meets_success(
+        self, session: Session, participant: ParticipantRow, flow: Flow, row: EventRow, now: datetime
+    ) -> bool:
+        if flow.success is None or participant.success_at is not None:
+            return False
+        met = self._meets(session, participant, flow, row, now)
+        if met:
+            participant.success_at = row.at
+            experiments.convert(session, participant, row.at)
+            text = f"the success criterion is met by {row.type}"
+            session.add(
+                JournalRow(participant=participant.id, flow=participant.flow, at=now, event="success", text=text)
+            )
+        return met and flow.success.then == "finish"
+
+    def _converts(
+        self, session: Session, participant: ParticipantRow, flow: Flow, row: EventRow, now: datetime
+    ) -> None:
+        """Success after leaving: it counts for the comparison alone."""
+        if self._meets(session, participant, flow, row, now):
+            experiments.convert(session, participant, row.at)
+
+    def _meets(self, session: Session, participant: ParticipantRow, flow: Flow, row: EventRow, now: datetime) -> bool:
+        if flow.success is None or row.at < participant.enrolled_at or not _same_key(participant, flow, row):
+            return False
+        proposal = Proposal(participant.flow, participant.person, "")
+        facts = self._enrolment.facts(session, proposal, now, enrolled_at=participant.enrolled_at)
+        return event_meets(flow, happening(row), facts) or (row.type in CHANGES and state_meets(flow, facts))
+
+    def _concerns(self, participant: ParticipantRow, outline: Outline, row: EventRow) -> bool:
+        """Whether its gate could answer otherwise than before: better woken once too often than not."""
+        if row.type in participant.awaits and _same_key(participant, outline.flow, row):
+            return True
+        enrolment = outline.flow.enrolment
+        if row.type == "added_to_selection" and enrolment.exclude == row.data.get("selection"):
+            return True
+        if row.type == "person_deleted":
+            return True
+        if row.type != "person_updated":
+            return False
+        return "former_employee" in row.data.get("changed", ()) or enrolment.stay_while_filter_holds
+
+    def wake(self, session: Session, participant: ParticipantRow, now: datetime) -> None:
+        """Have a journey look what comes next; marked, so that a lost signal is sent again."""
+        if participant.status is Status.ACTIVE:
+            participant.wake = now
+            ask(session, WakeJourney(participant.flow, participant.id))
+
+    def _trigger(self, session: Session, row: EventRow, now: datetime) -> None:
+        open_flows = session.execute(
+            select(FlowRow)
+            .join(FlowTrigger, col(FlowTrigger.flow) == col(FlowRow.id))
+            .where(col(FlowTrigger.event) == row.type)
+            .where(col(FlowRow.status).in_(TAKES_PEOPLE))
+            .order_by(col(FlowRow.id))
+            .distinct()
+        ).scalars()
+        for flow in open_flows.all():
+            self._propose(session, flow, row, now)
+
+    def _propose(self, session: Session, flow: FlowRow, row: EventRow, now: datetime) -> None:
+        outline = self._definitions.current(session, flow)
+        given = Proposal(flow.id, row.person, "trigger", cause=tuple(row.cause), event=row.data, type=row.type)
+        proposal = self._enrolment.triggered(session, given, outline, now)
+        if proposal is not None:
+            answer = self._enrolment.propose(session, proposal, now)
+            if isinstance(answer, Enrolled):
+                # What brought somebody in is not what a wait inside waits for, even if it happened at that very moment.
+                session.add(EventUse(participant=answer.participant, event=row.id, step=""))
+
+
+def _same_key(participant: ParticipantRow, flow: Flow, row: EventRow) -> bool:
+    return of_same_key(flow.enrolment.key, participant.key, row.type, row.data)

@@ -1,0 +1,1 @@
+"""A flow's life: its commands and their table, pauses and brakes, what is scheduled, how far releasing has come."""
