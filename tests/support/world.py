@@ -6,6 +6,7 @@ Everything is real but the clock: journeys run on the shared Temporal server, wh
 import asyncio
 import email
 import email.policy
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ class Inbox:
     """A mail server that keeps what it gets, in the order of arrival, with whom each mail was for.
 
     `answer` may be set to refuse; empty, it keeps the mail and hangs up without a word. `refused` are recipients, each
-    with the answer that it gets.
+    with the answer that it gets. A mail to one who is `slow` is kept, and answered once the event is set.
     """
 
     def __init__(self) -> None:
@@ -58,6 +59,7 @@ class Inbox:
         self.recipients: list[list[str]] = []
         self.answer = "250 OK"
         self.refused: dict[str, str] = {}
+        self.slow: dict[str, threading.Event] = {}
         self.port = free_port()
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
 
@@ -79,6 +81,8 @@ class Inbox:
         if not self.answer or self.answer.startswith("250"):
             self.recipients.append([str(address) for address in envelope.rcpt_tos])
             self.mails.append(email.message_from_bytes(content, policy=email.policy.default))
+        for event in [self.slow[address] for address in envelope.rcpt_tos if address in self.slow]:
+            await asyncio.to_thread(event.wait, 60)
         return self.answer
 
     def start(self) -> None:
