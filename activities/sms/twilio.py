@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx2
 
+from activities.web import trusted
 from flows.ports import Done, EffectError, NotDone, Silence, Sms
 
 # Codes of Twilio that say that this recipient is never reached: no number, no mobile, no SMS there, said STOP to them.
@@ -42,7 +43,11 @@ class TwilioSms:
         self._timeout = timeout
         limits = httpx2.Limits(max_connections=connections, keepalive_expiry=_KEEP_ALIVE)
         self._client = httpx2.AsyncClient(
-            auth=httpx2.BasicAuth(account, token), timeout=timeout, limits=limits, transport=transport
+            auth=httpx2.BasicAuth(account, token),
+            timeout=timeout,
+            limits=limits,
+            transport=transport,
+            verify=trusted(),
         )
 
     async def send(self, sms: Sms, key: str) -> Done:

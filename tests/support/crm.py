@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 from sqlmodel import Session
 
 from activities.crm.embedded import EmbeddedCrm
-from api.app import create_app
 from api.services import Services
 from store.database import Database
+from tests.support.apps import borrowed
 
 KEY = "a-key-for-tests-only"
 
@@ -58,9 +58,11 @@ def crm_api(url: str) -> Iterator[CrmApi]:
     """The API over the database at `url`."""
     db, told = Database(url), Told()
     crm = EmbeddedCrm(told)
-    app = create_app(Services(db, db, crm, [KEY]))
     try:
-        with TestClient(app, headers={"X-API-Key": KEY}, raise_server_exceptions=False) as client:
+        with (
+            borrowed(Services(db, db, crm, [KEY])) as app,
+            TestClient(app, headers={"X-API-Key": KEY}, raise_server_exceptions=False) as client,
+        ):
             yield CrmApi(client, db, crm, told)
     finally:
         db.close()

@@ -10,9 +10,9 @@ from httpx2 import Response
 from sqlmodel import col, select
 
 from activities.mail.tokens import Tokens
-from api.app import create_app
 from api.engine import Engine
 from store.journeys import EventRow
+from tests.support.apps import borrowed
 from tests.support.world import World
 
 UI = "http://temporal.example:8233"
@@ -73,10 +73,11 @@ def problem(status: int, response: Response) -> Any:
 async def running(world: World) -> AsyncIterator[Running]:
     """The API over a world."""
     engine = Engine.of(world.core, world.client, world.settings, UI)
-    transport = httpx2.ASGITransport(app=create_app(engine), raise_app_exceptions=False)
     key = {"Authorization": f"Bearer {world.settings.api_key.get_secret_value()}"}
-    async with (
-        httpx2.AsyncClient(transport=transport, base_url="http://ferd.example", headers=key) as api,
-        httpx2.AsyncClient(transport=transport, base_url="http://ferd.example") as public,
-    ):
-        yield Running(world, api, public)
+    with borrowed(engine) as app:
+        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+        async with (
+            httpx2.AsyncClient(transport=transport, base_url="http://ferd.example", headers=key) as api,
+            httpx2.AsyncClient(transport=transport, base_url="http://ferd.example") as public,
+        ):
+            yield Running(world, api, public)
