@@ -187,7 +187,7 @@ def _crm(settings: Settings, db: Database, web: Web) -> tuple[Elsewhere, Port[An
             client_secret=settings.superoffice_client_secret.get_secret_value(),
             refresh_token=secret,
         )
-        return superoffice.ELSEWHERE, superoffice.SuperOfficeCrm(db, SuperOffice(web, access, now))
+        return superoffice.ELSEWHERE, superoffice.SuperOfficeCrm(db, SuperOffice(web, access, now), now)
     elsewhere = webhook.ELSEWHERE if settings.crm == "webhook" else NOTHING_ELSEWHERE
     return elsewhere, webhook.WebhookCrm(db, web, webhook.CrmAddress(url, secret), now)
 

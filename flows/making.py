@@ -86,6 +86,15 @@ Owner = Literal["our_contact", "our_service_contact"]
 
 
 @dataclass(frozen=True, slots=True)
+class GiveOwner:
+    """Give the person this owner: what handing out in another CRM has come to (STEP_9)."""
+
+    person: str
+    owner: Owner
+    associate: str
+
+
+@dataclass(frozen=True, slots=True)
 class Distribute:
     """Give the person an owner, in turn (STEP_9): one of the associates, or of the group's members."""
 

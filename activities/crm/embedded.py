@@ -20,7 +20,7 @@ from activities.crm.occur import Occur
 from activities.crm.people import People
 from activities.crm.suppression import Suppression
 from activities.crm.values import email_key
-from flows.making import CreateFollowUp, CreateRequest, CreateSale, Distribute
+from flows.making import CreateFollowUp, CreateRequest, CreateSale, Distribute, GiveOwner
 from flows.ports import ChangeMembership, ChangePerson, Done, NotDone
 from store.columns import new_id
 from store.database import AS_WRITTEN
@@ -64,6 +64,7 @@ class EmbeddedCrm:
             CreateRequest: making.request,
             CreateSale: making.sale,
             Distribute: making.distribute,
+            GiveOwner: making.give_owner,
         }
 
     @property

@@ -18,7 +18,7 @@ from activities.crm.tasks import FollowUpIn, RequestIn, SaleIn
 from activities.crm.work import Work, expected, sale_type
 from flows.calendar import NoSuchMomentError
 from flows.diary import SEARCH
-from flows.making import CreateFollowUp, CreateRequest, CreateSale, Distribute, FreeTime
+from flows.making import CreateFollowUp, CreateRequest, CreateSale, Distribute, FreeTime, GiveOwner
 from flows.ports import Done
 from store.kinds import AssociateGroup, Category, FollowUpType
 from store.locks import lock_person
@@ -104,11 +104,15 @@ class Making:
             chosen = asked.fallback
         if chosen is None:
             raise Unavailable("None of the associates is available.", "Add others, or a fallback.")
-        person = lock_person(session, asked.origin.person)
+        return self.give_owner(session, GiveOwner(asked.origin.person, asked.owner, chosen), at, cause)
+
+    def give_owner(self, session: Session, asked: GiveOwner, at: datetime, cause: Sequence[str]) -> Done:
+        """Give the person this owner."""
+        person = lock_person(session, asked.person)
         if person is None:
-            raise Missing("person", asked.origin.person)
-        self._people.save(session, person, {asked.owner: chosen}, at, cause=cause)
-        return Done(text=f"Given to {chosen}", data={"owner": chosen})
+            raise Missing("person", asked.person)
+        self._people.save(session, person, {asked.owner: asked.associate}, at, cause=cause)
+        return Done(text=f"Given to {asked.associate}", data={"owner": asked.associate})
 
 
 def _owner(session: Session, candidates: Sequence[str]) -> str:

@@ -66,8 +66,8 @@ class Steps:
         self.rules = rules
         self._pace = pace
         self.store_ports = {kind: port for kind, port in store_ports.items() if kind not in elsewhere.requests}
-        self._copies = {kind: port for kind, port in store_ports.items() if kind in elsewhere.copied}
-        self._unkeyed = elsewhere.unkeyed
+        self._copying = store_ports
+        self._elsewhere = elsewhere
 
     def enter(
         self,
@@ -252,7 +252,7 @@ class Steps:
         if isinstance(outcome, Done):
             if message is not None:
                 message.state, message.headers = EffectStatus.DONE, dict(outcome.data)
-            self._copy(here, begun.request)
+            self._copy(here, begun.request, outcome)
             return self._done(here, step, effect, outcome, begun.text)
         status = EffectStatus.UNKNOWN if isinstance(outcome, Silence) else EffectStatus.FAILED
         ledger.settle(effect, status, now, error=outcome.text)
@@ -272,14 +272,15 @@ class Steps:
         """Whether an effect that may have happened is done again (SAFE_2): messages are not, what has a key is."""
         if step.on_unknown is not None:
             return step.on_unknown == "repeat"
-        return not isinstance(step, Message | Notification) and step.kind not in self._unkeyed
+        return not isinstance(step, Message | Notification) and step.kind not in self._elsewhere.unkeyed
 
-    def _copy(self, here: Standing, request: Request) -> None:
+    def _copy(self, here: Standing, request: Request, done: Done) -> None:
         """What another CRM has done is so in our copy too, at once: later steps decide from it."""
-        port = self._copies.get(type(request))
-        if port is not None:
+        copy = self._elsewhere.copies.get(type(request))
+        if copy is not None:
+            the_same = copy(request, done)
             with suppress(NotDone):  # our copy may lag behind; what that CRM tells later mends it
-                port.perform(here.session, request, at=here.now, cause=here.row.cause)
+                self._copying[type(the_same)].perform(here.session, the_same, at=here.now, cause=here.row.cause)
 
     def _stands_at(self, here: Standing, step: str) -> bool:
         """Whether the journey still stands at the step; else it has left or gone on meanwhile."""

@@ -1,20 +1,36 @@
 """Which requests of steps a CRM that is not ours carries out."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.ports import Done
+from flows.problems import Problem
+from flows.steps.base import Action
+
+
+def as_asked(request: Any, _: Done) -> Any:
+    """The copy does the same."""
+    return request
+
+
+def _nothing(_: Action) -> Iterator[Problem]:
+    return iter(())
 
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
     """What a CRM that is not ours carries out: these requests leave our store, through a port.
 
-    Of `copied` ones our store keeps a copy of what they lead to. Steps of `unkeyed` kinds have effects whose repetition
-    that CRM cannot tell: in doubt they are left to a person (SAFE_2).
+    `copies` says what is done in our store's copy when one was done there. Steps of `unkeyed` kinds have effects whose
+    repetition that CRM cannot tell: in doubt they are left to a person (SAFE_2). `refuses` are the problems of a step
+    that it can never do (LIFE_2).
     """
 
     requests: Collection[type] = ()
-    copied: Collection[type] = ()
+    copies: Mapping[type, Callable[[Any, Done], Any]] = field(default_factory=dict)
     unkeyed: Collection[str] = ()
+    refuses: Callable[[Action], Iterator[Problem]] = _nothing
 
 
 NOTHING_ELSEWHERE = Elsewhere()

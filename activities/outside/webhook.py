@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlmodel import Session
 
-from activities.outside.elsewhere import Elsewhere
+from activities.outside.elsewhere import Elsewhere, as_asked
 from activities.web import Web, judge
 from activities.webhooks.calls import cloud_event, post
 from activities.webhooks.signing import message_id
@@ -28,7 +28,7 @@ CrmRequest = ChangePerson | ChangeMembership | CreateFollowUp | CreateRequest | 
 REQUESTS: Collection[type] = (
     ChangePerson, ChangeMembership, CreateFollowUp, CreateRequest, CreateSale, Distribute,
 )  # fmt: skip
-ELSEWHERE = Elsewhere(requests=REQUESTS, copied=(ChangePerson, ChangeMembership))
+ELSEWHERE = Elsewhere(requests=REQUESTS, copies={ChangePerson: as_asked, ChangeMembership: as_asked})
 
 _JSON: Mapping[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in REQUESTS}
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")

@@ -5,6 +5,7 @@ import importlib.util
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ from flows.outcome import Reason, Status
 from flows.ports import ChangePerson, Done, FieldChange, NotDone, Silence
 from store.database import Database
 from store.journeys import EffectRow, EffectStatus, ParticipantRow
+from store.people import Associate
 from tests.rules.given import ended, is_member, left, person_row, when
 from tests.support.backend import Backend, Call, Fault, Reply, backend
-from tests.support.superoffice import StandIn
+from tests.support.superoffice import Faults, StandIn
 from tests.support.world import World, mail, now
 from tests.support.world import world as make_world
 
@@ -213,28 +215,58 @@ async def test_the_example_backend_does_each_effect_once(sqlite_databases: Any) 
         server.server_close()
 
 
-async def test_SAFE_2_superoffice_takes_no_key_so_what_is_lost_there_is_left_to_a_person(
-    temporal_env: WorkflowEnvironment, database_url: str, tmp_path: Path, crm: Backend
-) -> None:
-    """Done once, listed, and the journey goes on; what is heard of changes the copy too."""
-    there = StandIn(crm)
-    there.people[275] = {"PersonId": 275, "Contact": {"ContactId": 18}, "Category": {"Id": 1}, "CustomFields": {"n": 1}}
-    there.lost = lambda call: call.method == "PATCH"
+@asynccontextmanager
+async def superoffice(
+    temporal_env: WorkflowEnvironment, database_url: str, folder: Path, there: StandIn
+) -> AsyncIterator[World]:
+    """A world whose CRM is a stand-in for SuperOffice, with a person and an associate of it."""
+    there.add_person(275, Contact={"ContactId": 18}, CustomFields={"n": "[I:1]"})
+    there.selections[9] = {"SelectionId": 9, "Name": "Nine"}
     settings: dict[str, Any] = {
         "crm": "superoffice", "crm_url": there.url, "crm_secret": SecretStr("refresh"),
         "superoffice_client": "client", "superoffice_client_secret": SecretStr("secret"),
-        "superoffice_token_url": f"{crm.url}/tokens",
+        "superoffice_token_url": f"{there.program.url}/tokens",
     }  # fmt: skip
-    async with make_world(temporal_env, database_url, tmp_path, **settings) as world:
+    async with make_world(temporal_env, database_url, folder, **settings) as world:
+        associate = Associate(id="7", name="Liv", created_at=now(), updated_at=now())
+        await world.db.write(lambda session: session.add(associate))
         await world.selection("9")
-        update = {"id": "u", "kind": "update_person", "increase": {"person.custom.n": 1}}
-        add = {"id": "a", "kind": "add_to", "selection": "9"}
-        person = await world.person(external_id="275", custom={"n": 1})
-        participant = await world.enrol(await world.flow("outside", update, add), person)
-        assert await left(world, participant) is Reason.COMPLETED
-        assert there.people[275]["CustomFields"]["n"] == 2
-        assert [effect.status for effect in await world.effects(participant)] == [
-            EffectStatus.UNKNOWN, EffectStatus.DONE,
-        ]  # fmt: skip
-        assert there.selections[9] == {275}
+        yield world
+
+
+async def test_SAFE_1_every_step_is_done_once_in_superoffice_though_each_answer_is_lost_once(
+    temporal_env: WorkflowEnvironment, database_url: str, tmp_path: Path, crm: Backend
+) -> None:
+    """What is made is found again; only a count that is in doubt is left to a person, and listed (SAFE_2)."""
+    there = StandIn(crm)
+    heard: Counter[str] = Counter()
+
+    def first_time(call: Call) -> bool:
+        heard[call.path] += 1
+        return heard[call.path] == 1
+
+    there.faults = Faults(accept_then_drop=1, when=first_time)
+    async with superoffice(temporal_env, database_url, tmp_path, there) as world:
+        person = await world.person(external_id="275", custom={"n": 1}, our_contact="7")
+        owned = {"title": "Beans", "owner": "our_contact"}
+        steps: list[dict[str, Any]] = [
+            {"id": "count", "kind": "update_person", "increase": {"person.custom.n": 1}},
+            {"id": "add", "kind": "add_to", "selection": ["9", "fans"], "create": True},
+            {"id": "meet", "kind": "create_follow_up", "meeting": "first_free", **owned},
+            {"id": "ask", "kind": "create_request", "title": "Help", "message": "<p>Hei</p>"},
+            {"id": "sell", "kind": "create_sale", **owned},
+            {"id": "give", "kind": "distribute", "associates": ["7"]},
+        ]
+        flow = await world.flow("outside", *steps)
+        participant = await world.enrol(flow, person)
+        assert await ended(world, flow, participant) is Reason.COMPLETED
+        status = {effect.step: effect.status for effect in await world.effects(participant)}
+        assert status.pop("count") is EffectStatus.UNKNOWN
+        assert set(status.values()) == {EffectStatus.DONE}
+        assert there.people[275]["CustomFields"]["n"] == "[I:2]"
+        made = {name: there.counts[name] for name in ("Selection", "Appointment", "Ticket", "TicketMessage", "Sale")}
+        assert set(made.values()) == {1}
+        assert len(there.unheard) >= 8
+        assert there.people[275]["Associate"] == {"AssociateId": 7}
         assert await is_member(world, person, "9")
+        assert await is_member(world, person, "fans")

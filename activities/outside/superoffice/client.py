@@ -6,17 +6,25 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
 
 from activities.web import Answer, Web, judge
 from flows.ports import NotDone, Silence
 
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
+ZONE = ZoneInfo("Europe/Oslo")
+"""The zone in which moments are written, as the header says; those that are read name their offset."""
+_HEADERS = {
+    "Accept": JSON,
+    "Accept-Language": "en",  # without a language, names come as the list of their translations
+    "SO-TimeZone": "NO, includeTZOffset",
+}
 _EARLY = timedelta(minutes=1)
 """A token is renewed this long before it ends."""
 _CONFLICTS = (409, 412)
-_MOST_PAGES = 1_000
+_MOST_PAGES = 10_000
 
 
 class Conflict(Exception):
@@ -45,12 +53,19 @@ class SuperOffice:
         self._ends: datetime | None = None
         self._renewing = asyncio.Lock()
 
-    async def get(self, path: str) -> Any:
-        """What is at a path below `/v1`."""
-        try:
-            return (await self._call("GET", path)).data()
-        except Silence as error:  # nothing is done by reading
-            raise NotDone(error.text, retryable=True) from error
+    async def get(self, path: str, **query: object) -> Any:
+        """What is at a path below `/v1`; `query` without the `$` of its names: `select`, `filter`, `top`."""
+        return (await self._read("GET", _with(path, query))).data()
+
+    async def find(self, path: str, **query: object) -> Mapping[str, Any] | None:
+        """The entity at a path; None: there is none, or no longer."""
+        answer = await self._read("GET", _with(path, query), gone_is_fine=True)
+        found = answer.data() if answer.status != 404 else None
+        return found if isinstance(found, Mapping) else None
+
+    async def ask(self, path: str, body: object) -> Any:
+        """What an agent's service answers: a POST that changes nothing, and may be repeated."""
+        return (await self._read("POST", path, body)).data()
 
     async def post(self, path: str, body: object) -> Any:
         """Create, or do."""
@@ -64,9 +79,9 @@ class SuperOffice:
         """Change an entity by a JSON Patch (RFC 6902). Raises Conflict where one of its tests does not hold."""
         await self._call("PATCH", path, operations, JSON_PATCH)
 
-    async def pages(self, path: str) -> AsyncIterator[Mapping[str, Any]]:
+    async def rows(self, path: str, **query: object) -> AsyncIterator[Mapping[str, Any]]:
         """The rows of a list, however many pages it has."""
-        next_page: str | None = path
+        next_page: str | None = _with(path, query)
         for _ in range(_MOST_PAGES):
             if next_page is None:
                 return
@@ -80,6 +95,12 @@ class SuperOffice:
     @property
     def _v1(self) -> str:
         return f"{self._access.url.rstrip('/')}/v1"
+
+    async def _read(self, method: str, path: str, body: object = None, *, gone_is_fine: bool = False) -> Answer:
+        try:
+            return await self._call(method, path, body, gone_is_fine=gone_is_fine)
+        except Silence as error:  # nothing is done by reading
+            raise NotDone(error.text, retryable=True) from error
 
     async def _call(
         self, method: str, path: str, body: object = None, media_type: str = JSON, *, gone_is_fine: bool = False
@@ -96,7 +117,7 @@ class SuperOffice:
         return answer
 
     async def _with_token(self, method: str, path: str, content: bytes, media_type: str, token: str) -> Answer:
-        headers = {"Authorization": f"Bearer {token}", "Accept": JSON}
+        headers = {**_HEADERS, "Authorization": f"Bearer {token}"}
         if content:
             headers["Content-Type"] = media_type
         return await self._web.call(method, f"{self._v1}{path}", headers, content)
@@ -122,6 +143,24 @@ class SuperOffice:
             raise NotDone(f"no token: {error.text}", retryable=True) from error
         data = answer.data()
         if answer.status != 200 or not isinstance(data, Mapping) or not isinstance(data.get("access_token"), str):
-            raise NotDone(f"no token: HTTP {answer.status}: {answer.text}", retryable=True)
+            retry_after = answer.retry_after(self._clock())
+            raise NotDone(f"no token: HTTP {answer.status}: {answer.text}", retryable=True, retry_after=retry_after)
         self._token = data["access_token"]
         self._ends = self._clock() + timedelta(seconds=int(data.get("expires_in", 3_600)))
+
+
+def written(moment: datetime) -> str:
+    """A moment as it is written there."""
+    return moment.astimezone(ZONE).replace(tzinfo=None).isoformat()
+
+
+def read_moment(text: object) -> datetime:
+    """A moment as it is read there. Raises ValueError."""
+    moment = datetime.fromisoformat(str(text))
+    return moment.replace(tzinfo=ZONE) if moment.tzinfo is None else moment
+
+
+def _with(path: str, query: Mapping[str, object]) -> str:
+    if not query:
+        return path
+    return f"{path}?" + "&".join(f"${name}={quote(str(value), safe='/,')}" for name, value in query.items())
