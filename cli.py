@@ -188,6 +188,62 @@ for _command, _summary in {
     _lifecycle(_command, _summary)
 
 
+@app.command(rich_help_panel=WORK)
+def scheduled(flow: FlowId, json: Json = False) -> None:
+    """List a flow's commands that wait for their time, and those that were refused when it came."""
+    from console.lifecycle import scheduled
+
+    scheduled(settings(), flow, json=json)
+
+
+@app.command(rich_help_panel=WORK)
+def withdraw(
+    flow: FlowId,
+    id: Annotated[str | None, typer.Argument(help="Only this one, from `ferd scheduled`; default: all.")] = None,
+) -> None:
+    """Withdraw commands that wait for their time."""
+    from console.lifecycle import withdraw
+
+    withdraw(settings(), flow, id)
+
+
+@app.command(rich_help_panel=WORK)
+def delete(flow: FlowId, yes: Yes = False) -> None:
+    """Delete a flow. Whoever is inside is cancelled; what was sent stays in the record."""
+    from console.lifecycle import delete
+
+    delete(settings(), flow, yes=yes)
+
+
+def _copy(how: str, summary: str) -> None:
+    @app.command(how, help=summary, rich_help_panel=WORK)
+    def make(
+        flow: FlowId,
+        id: Annotated[str | None, typer.Option(help="The copy's id; default: a free one.")] = None,
+        name: Annotated[str | None, typer.Option(help="The copy's name.")] = None,
+        json: Json = False,
+    ) -> None:
+        from console.lifecycle import copy
+
+        copy(settings(), flow, how, id=id, name=name, json=json)
+
+
+_copy("duplicate", "Save a copy of a flow as draft.")
+_copy("new-version", "Save a flow's successor as draft: a copy that names its ancestor.")
+
+
+def _archive(verb: str, summary: str) -> None:
+    @app.command(verb, help=summary, rich_help_panel=WORK)
+    def give(flow: FlowId, json: Json = False) -> None:
+        from console.lifecycle import archive
+
+        archive(settings(), flow, verb, json=json)
+
+
+_archive("archive", "Put a flow that nobody is inside into the archive, out of the lists.")
+_archive("unarchive", "Take a flow out of the archive.")
+
+
 def _brake(verb: str, summary: str) -> None:
     @app.command(f"{verb}-all", help=summary, rich_help_panel=WORK)
     def give(
@@ -206,11 +262,13 @@ _brake("resume", "End the pause of every flow, or of one channel.")
 
 
 @app.command(rich_help_panel=WORK)
-def flows(json: Json = False) -> None:
+def flows(
+    archived: Annotated[bool, typer.Option(help="Those in the archive instead.")] = False, json: Json = False
+) -> None:
     """List the flows with their status and numbers."""
     from console.reports import flows
 
-    flows(settings(), json=json)
+    flows(settings(), archived=archived, json=json)
 
 
 @app.command(rich_help_panel=WORK)

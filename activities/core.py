@@ -146,4 +146,4 @@ class Core:
         return self._flow().control()
 
     def _flow(self) -> FlowActivities:
-        return FlowActivities(self.dispatcher, self.definitions, self.crm, self.background)
+        return FlowActivities(self.dispatcher, self.definitions, self.crm, self.jobs, self.background)

@@ -10,6 +10,7 @@ from temporalio import activity
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions, UnknownFlow
 from activities.dispatcher import Dispatcher
+from activities.enrolling.jobs import EnrolmentJobs
 from activities.life.commands import CommandRefused, NotRunnable, command
 from activities.life.schedules import carry_out
 from activities.upkeep.background import Background
@@ -21,11 +22,17 @@ class FlowActivities:
     """The activities of FlowWorkflow."""
 
     def __init__(
-        self, dispatcher: Dispatcher, definitions: Definitions, crm: EmbeddedCrm, background: Background
+        self,
+        dispatcher: Dispatcher,
+        definitions: Definitions,
+        crm: EmbeddedCrm,
+        jobs: EnrolmentJobs,
+        background: Background,
     ) -> None:
         self._dispatcher = dispatcher
         self._definitions = definitions
         self._crm = crm
+        self._jobs = jobs
         self._background = background
 
     def control(self) -> list[Callable[..., Any]]:
@@ -54,7 +61,7 @@ class FlowActivities:
 
     def _carry_out(self, session: Session, flow: str, now: datetime) -> FlowState:
         try:
-            lines = carry_out(session, self._definitions, self._crm.catalog(session), flow, now)
+            lines = carry_out(session, self._definitions, self._crm.catalog(session), self._jobs, flow, now)
         except UnknownFlow as error:
             return FlowState(status="unknown", text=str(error))
         return FlowState(status=session.get_one(FlowRow, flow).status.value, text="; ".join(lines))

@@ -1,5 +1,7 @@
 """A flow's life: one call for each command of the table (LIFE)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated
 
@@ -13,13 +15,11 @@ from activities.life.commands import Commanded, NotRunnable
 from activities.life.lifecycle import COMMANDS, MEANING, allowed
 from api.engine import Engine, EngineDep
 from api.enrolment_jobs import ForecastPublic, JobPublic, forecast_existing, job_of
-from api.errors import ProblemDetail, Unprocessable
 from api.flow_files import places
 from api.flows import find
 from api.pending import refuse_pending
 from api.resource import PathId, problems
 from api.scheduled import At, CommandIn, ScheduledPublic, later, schedule
-from store.enrolments import JobSource
 from store.flows import FlowRow, FlowStatus, FlowVersion
 from workflows.contract import Command
 
@@ -52,17 +52,26 @@ router = APIRouter(prefix="/flows", tags=["flows"], dependencies=[Depends(refuse
 
 
 def _give(engine: Engine, session: Session, flow: str, command: Command) -> Commanded:
-    catalog = engine.crm.catalog(session)
-    try:
+    with _placed(session, flow):
+        catalog = engine.crm.catalog(session)
         return commands.command(session, engine.core.definitions, catalog, flow, command, engine.clock())
+
+
+@contextmanager
+def _placed(session: Session, flow: str) -> Iterator[None]:
+    """What keeps a flow from running is told with its place in the file."""
+    try:
+        yield
     except NotRunnable as error:
         row = session.get_one(FlowVersion, (flow, session.get_one(FlowRow, flow).version))
         source = places(row.source)
         raise NotRunnable(flow, [source.placed(problem) for problem in error.problems]) from None
 
 
-def _schedule(engine: Engine, session: Session, flow: str, command: Command, at: datetime) -> CommandAnswer:
-    made = schedule(engine, session, flow, command, at)
+def _schedule(
+    engine: Engine, session: Session, flow: str, command: Command, at: datetime, *, enrol_existing: bool = False
+) -> CommandAnswer:
+    made = schedule(engine, session, flow, command, at, enrol_existing=enrol_existing)
     row = find(session, flow)
     now = allowed(row.status)
     under_way = ledger.under_way(session, flow)
@@ -112,21 +121,22 @@ async def run(
     existing = enrol_existing or (body is not None and body.enrol_existing)
     moment = later(at, body)
     if moment is not None:
-        if existing:
-            remedy = "Schedule the run alone, or run it now."
-            wrong = ProblemDetail(pointer="/enrol_existing", what="It cannot be kept for later.", remedy=remedy)
-            raise Unprocessable("enrol_existing and at do not go together.", remedy, problems=[wrong])
-        return await engine.dispatcher.write(lambda session: _schedule(engine, session, flow, "run", moment))
+        return await engine.dispatcher.write(
+            lambda session: _schedule(engine, session, flow, "run", moment, enrol_existing=existing)
+        )
     return await engine.dispatcher.write(lambda session: _run(engine, session, flow, existing))
 
 
 def _run(engine: Engine, session: Session, flow: str, existing: bool) -> CommandAnswer:
-    before = find(session, flow).status
-    done = _give(engine, session, flow, "run")
+    job = None
+    if existing:
+        with _placed(session, flow):
+            catalog, core = engine.crm.catalog(session), engine.core
+            done, job = commands.run_with_existing(session, core.definitions, catalog, core.jobs, flow, engine.clock())
+    else:
+        done = _give(engine, session, flow, "run")
     answer = CommandAnswer(id=flow, status=done.status, under_way=done.under_way, commands=allowed(done.status))
-    if existing and done.status is not before:
-        row = session.get_one(FlowRow, flow)
-        answer.enrolment = job_of(session, engine.core.jobs.begin(session, row, JobSource.EXISTING, engine.clock()))
+    answer.enrolment = job_of(session, job) if job is not None else None
     return answer
 
 

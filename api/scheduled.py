@@ -44,6 +44,7 @@ class ScheduledPublic(BaseModel):
     at: datetime
     given_at: datetime
     by_file: bool = Field(description="The flow's file says so: schedule.run_at, schedule.close_at.")
+    enrol_existing: bool = Field(description="Who matches the triggers then is enrolled too (TRIG_7).")
     refused: str = Field(description="Its time has come, and the flow refused it for this reason; else empty.")
 
 
@@ -66,9 +67,13 @@ def later(at: str | None, body: CommandIn | None) -> datetime | None:
         raise Unprocessable("at is not a moment.", remedy, problems=[wrong]) from None
 
 
-def schedule(engine: Engine, session: Session, flow: str, command: Command, at: datetime) -> ScheduledPublic:
+def schedule(
+    engine: Engine, session: Session, flow: str, command: Command, at: datetime, *, enrol_existing: bool = False
+) -> ScheduledPublic:
     """Keep the command for later."""
-    made = schedules.schedule(session, engine.core.definitions, flow, command, at, engine.clock())
+    made = schedules.schedule(
+        session, engine.core.definitions, flow, command, at, engine.clock(), enrol_existing=enrol_existing
+    )
     return ScheduledPublic.model_validate(made)
 
 

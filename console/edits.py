@@ -79,7 +79,7 @@ def agree(edits: Sequence[Edited], *, yes: bool) -> None:
 def versions(settings: Settings, flow: str, *, json: bool) -> None:
     """Every version of a flow: when, by whom, why."""
     with Api(settings) as api:
-        found = list(api.items(f"{_path(flow)}/versions"))
+        found = list(api.items(f"{flow_path(flow)}/versions"))
     if json:
         as_json(found)
         return
@@ -90,7 +90,7 @@ def versions(settings: Settings, flow: str, *, json: bool) -> None:
 def compare(settings: Settings, flow: str, version: int, to: int | None, *, json: bool) -> None:
     """What is different in another version (None: the current), in words."""
     with Api(settings) as api:
-        found = api.get(f"{_path(flow)}/versions/{version}/compare", **({} if to is None else {"to": to}))
+        found = api.get(f"{flow_path(flow)}/versions/{version}/compare", **({} if to is None else {"to": to}))
     if json:
         as_json(found)
         return
@@ -102,7 +102,7 @@ def compare(settings: Settings, flow: str, version: int, to: int | None, *, json
 
 def restore(settings: Settings, flow: str, version: int, *, note: str, yes: bool, json: bool) -> None:
     """Save an earlier version once more, as the newest, after showing what that does to whom."""
-    path = f"{_path(flow)}/versions/{version}/restore"
+    path = f"{flow_path(flow)}/versions/{version}/restore"
     with Api(settings) as api:
         agree([api.post(path, dry_run="true")], yes=yes)
         saved = api.post(path, author=author(), note=note)
@@ -120,5 +120,6 @@ def author() -> str:
         return ""
 
 
-def _path(flow: str) -> str:
+def flow_path(flow: str) -> str:
+    """Where the API has a flow."""
     return f"/v1/flows/{quote(flow, safe='')}"

@@ -1,13 +1,17 @@
-"""`ferd run`, `pause`, `stop` and so on: commands to a flow, and to all of them, given over the API."""
+"""`ferd run`, `pause`, `stop`, `delete` and so on: commands to a flow, and to all of them, given over the API."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from rich.prompt import Confirm
+
 from console.client import Api
+from console.edits import author, flow_path
 from console.problems import counted
-from console.shell import as_json, say
-from console.tables import moment, words
+from console.shell import Failure, as_json, err, say
+from console.tables import moment, table, words
 from settings import Settings
 
 
@@ -21,12 +25,14 @@ def give(settings: Settings, flow: str, command: str, *, at: str | None, json: b
     """Give the flow the command, now or for later, and say what it has led to."""
     with Api(settings) as api:
         body = {"at": at} if at is not None else None
-        answer = api.post(f"/v1/flows/{quote(flow, safe='')}/{command}", body, **query)
+        answer = api.post(f"{flow_path(flow)}/{command}", body, **query)
     if json:
         as_json(answer)
         return
     if "scheduled" in answer:
         say(f"{flow} is {answer['status']}; {command} is scheduled for {moment(answer['scheduled']['at'])}.")
+        if answer["scheduled"]["enrol_existing"]:
+            say("Who matches its triggers then is enrolled too.")
         return
     if query.get("dry_run"):
         _say_existing(flow, answer.get("existing"))
@@ -47,6 +53,67 @@ def _say_existing(flow: str, existing: Mapping[str, Any] | None) -> None:
     say(f"{counted(existing['enrolled'], 'person')} would be enrolled by --enrol-existing.")
     for reason, number in existing["refused"].items():
         say(f"  refused, {words(reason)}: {number}")
+
+
+def scheduled(settings: Settings, flow: str, *, json: bool) -> None:
+    """The flow's commands that wait for their time, and those that were refused when it came (LIFE_14)."""
+    with Api(settings) as api:
+        found = list(api.items(f"{flow_path(flow)}/scheduled"))
+    if json:
+        as_json(found)
+    elif not found:
+        say(f"No command to {flow} waits for its time.")
+    else:
+        rows = ((each["id"], each["command"], moment(each["at"]), each["refused"] or "waits") for each in found)
+        table(("id", "command", "at", "state"), rows)
+
+
+def withdraw(settings: Settings, flow: str, id: str | None) -> None:
+    """Withdraw a command that waits; without an id, all of the flow."""
+    with Api(settings) as api:
+        api.call("DELETE", f"{flow_path(flow)}/scheduled" + ("" if id is None else f"/{quote(id, safe='')}"))
+    say(f"Every command to {flow} that waited is withdrawn." if id is None else f"{id} is withdrawn.")
+
+
+def delete(settings: Settings, flow: str, *, yes: bool) -> None:
+    """Delete a flow, once a person has agreed (LIFE_6)."""
+    with Api(settings) as api:
+        there = api.get(flow_path(flow))
+        inside = there["statistics"]["active"] + there["statistics"]["queued"]
+        _sure(f"Delete {flow}? {counted(inside, 'person')} inside will be cancelled, and its id is gone.", yes=yes)
+        api.call("DELETE", flow_path(flow))
+    say(f"{flow} is deleted. What it has sent stays in the record.")
+
+
+def copy(settings: Settings, flow: str, how: str, *, id: str | None, name: str | None, json: bool) -> None:
+    """Make a draft of a flow: its duplicate, or the new version that follows it."""
+    given = {"id": id, "name": name, "author": author()}
+    with Api(settings) as api:
+        made = api.post(f"{flow_path(flow)}/{how}", {key: value for key, value in given.items() if value})
+    if json:
+        as_json(made)
+        return
+    say(f"{made['id']} is a draft now, made of {flow}.")
+    say(f"Start it with: ferd run {made['id']}", "dim")
+
+
+def archive(settings: Settings, flow: str, verb: str, *, json: bool) -> None:
+    """Put a flow into the archive, or take it out."""
+    with Api(settings) as api:
+        answer = api.post(f"{flow_path(flow)}/{verb}")
+    if json:
+        as_json(answer)
+    else:
+        say(f"{flow} is in the archive." if answer["archived"] else f"{flow} is out of the archive.")
+
+
+def _sure(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Failure(f"{question} Nothing was done.", "Say --yes if that is what you want.")
+    if not Confirm.ask(question, console=err, default=False):
+        raise Failure("Nothing was done.")
 
 
 def brake(settings: Settings, verb: str, channel: str | None, *, json: bool) -> None:

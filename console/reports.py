@@ -19,15 +19,16 @@ _PERIOD = ("enrolled", "finished", "success", "dropped out", "cancelled", "activ
 _NUMBERS = ("version", "enrolled", "queued", "active", "finished", "success", "dropped out", "cancelled")
 
 
-def flows(settings: Settings, *, json: bool) -> None:
-    """Every flow with its status and numbers."""
+def flows(settings: Settings, *, archived: bool, json: bool) -> None:
+    """Every flow with its status and numbers, or those in the archive instead."""
     with Api(settings) as api:
-        found = list(api.items("/v1/flows"))
+        found = list(api.items("/v1/flows", archived=archived))
         brakes = api.get("/v1/brakes")
     if json:
         as_json(found)
     elif not found:
-        say("There are no flows yet. Put the examples in with: ferd apply examples")
+        nothing = "There are no flows yet. Put the examples in with: ferd apply examples"
+        say("The archive is empty." if archived else nothing)
     else:
         table(("flow", "status", *_NUMBERS, "name"), map(_flow_row, found), right=_NUMBERS)
         if brakes["paused"]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, false, text
 from sqlmodel import Field, SQLModel
 
 from store.columns import Moment
@@ -13,7 +13,8 @@ _WAITING = text("refused = ''")
 class ScheduledCommand(SQLModel, table=True):
     """A command that a flow is given at a moment (LIFE_14). Carried out, it goes; refused then, it stays and says why.
 
-    `by_file`: the flow's own file says so (schedule.run_at, close_at), else somebody asked for it.
+    `by_file`: the flow's own file says so (schedule.run_at, close_at), else somebody asked for it. `enrol_existing`:
+    a run that also enrols who matches the triggers then (TRIG_7).
     """
 
     __tablename__ = "scheduled_command"
@@ -28,4 +29,5 @@ class ScheduledCommand(SQLModel, table=True):
     at: datetime = Field(sa_type=Moment)
     given_at: datetime = Field(sa_type=Moment)
     by_file: bool = False
+    enrol_existing: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     refused: str = ""

@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 from activities import ledger
 from activities.definitions import Definitions, UnknownFlow
 from activities.dispatcher import FlowChanged, ask
+from activities.enrolling.jobs import EnrolmentJobs
 from activities.life import pauses
 from activities.life.lifecycle import ENDS, TABLE, allowed, leading_to_delete
 from activities.webhooks.telling import write_down
@@ -24,7 +25,7 @@ from flows.definition import Flow
 from flows.outcome import Reason
 from flows.problems import Problem
 from store.database import lock_flow
-from store.enrolments import EnrolmentJob
+from store.enrolments import EnrolmentJob, JobSource
 from store.flows import TAKES_PEOPLE, FlowRow, FlowStatus, FlowTrigger
 from store.schedules import ScheduledCommand
 from workflows.contract import Command
@@ -93,6 +94,20 @@ def command(
     row.status, row.paused_because = to, why if to is FlowStatus.PAUSED else ""
     _changed(session, row, now)
     return Commanded(to, ledger.under_way(session, flow))
+
+
+def run_with_existing(
+    session: Session, definitions: Definitions, catalog: Catalog, jobs: EnrolmentJobs, flow: str, now: datetime
+) -> tuple[Commanded, EnrolmentJob | None]:
+    """Run a flow, and enrol who matches its triggers already (TRIG_7); None: it ran, and nothing has changed.
+
+    Raises as `command` does.
+    """
+    before = locked(session, flow).status
+    done = command(session, definitions, catalog, flow, "run", now)
+    if done.status is before:
+        return done, None
+    return done, jobs.begin(session, session.get_one(FlowRow, flow), JobSource.EXISTING, now)
 
 
 def delete(session: Session, flow: str, now: datetime) -> None:

@@ -13,7 +13,8 @@ from sqlmodel import Session, col
 
 from activities.definitions import Definitions
 from activities.dispatcher import FlowChanged, ask
-from activities.life.commands import CommandRefused, NotRunnable, command, locked
+from activities.enrolling.jobs import EnrolmentJobs
+from activities.life.commands import CommandRefused, NotRunnable, command, locked, run_with_existing
 from activities.life.lifecycle import TABLE
 from flows.catalog import Catalog
 from flows.definition import Flow
@@ -41,10 +42,18 @@ class UnknownSchedule(LookupError):
 
 
 def schedule(
-    session: Session, definitions: Definitions, flow: str, given: Command, at: datetime, now: datetime
+    session: Session,
+    definitions: Definitions,
+    flow: str,
+    given: Command,
+    at: datetime,
+    now: datetime,
+    *,
+    enrol_existing: bool = False,
 ) -> ScheduledCommand:
     """Have a command given at a moment; without an offset it is in the flow's time zone.
 
+    `enrol_existing`: a run that then also enrols who matches the triggers at that moment (TRIG_7).
     Raises UnknownFlow, TooLate, and CommandRefused for a flow that no command can lead to where this one is allowed.
     """
     row = locked(session, flow)
@@ -53,7 +62,7 @@ def schedule(
         raise TooLate(moment)
     if all(to is row.status for to in TABLE[row.status].to.values()):
         raise CommandRefused(flow, given, row.status)
-    return _keep(session, row, given, moment, now)
+    return _keep(session, row, given, moment, now, enrol_existing=enrol_existing)
 
 
 def by_file(session: Session, row: FlowRow, flow: Flow, now: datetime) -> None:
@@ -93,13 +102,15 @@ def forget_file(session: Session, flow: str) -> None:
     session.execute(delete(ScheduledCommand).where(col(ScheduledCommand.flow) == flow, col(ScheduledCommand.by_file)))
 
 
-def carry_out(session: Session, definitions: Definitions, catalog: Catalog, flow: str, now: datetime) -> list[str]:
+def carry_out(
+    session: Session, definitions: Definitions, catalog: Catalog, jobs: EnrolmentJobs, flow: str, now: datetime
+) -> list[str]:
     """Give the flow the commands whose time has come, in their order; a line for each."""
     locked(session, flow)
     lines = []
     while (row := _due(session, flow, now)) is not None:
         given = cast(Command, row.command)
-        refused = _give(session, definitions, catalog, row, given, now)
+        refused = _give(session, definitions, catalog, jobs, row, given, now)
         lines.append(f"{given} as scheduled{': ' if refused else ''}{refused}")
         if refused:
             row.refused = refused
@@ -130,16 +141,32 @@ def _due(session: Session, flow: str, now: datetime) -> ScheduledCommand | None:
 
 
 def _keep(
-    session: Session, row: FlowRow, given: Command, at: datetime, now: datetime, *, by_file: bool = False
+    session: Session,
+    row: FlowRow,
+    given: Command,
+    at: datetime,
+    now: datetime,
+    *,
+    by_file: bool = False,
+    enrol_existing: bool = False,
 ) -> ScheduledCommand:
-    made = ScheduledCommand(id=new_id("cmd"), flow=row.id, command=given, at=at, given_at=now, by_file=by_file)
+    made = ScheduledCommand(
+        id=new_id("cmd"), flow=row.id, command=given, at=at, given_at=now,
+        by_file=by_file, enrol_existing=enrol_existing,
+    )  # fmt: skip
     session.add(made)
     ask(session, FlowChanged(row.id, row.name))
     return made
 
 
 def _give(
-    session: Session, definitions: Definitions, catalog: Catalog, row: ScheduledCommand, given: Command, now: datetime
+    session: Session,
+    definitions: Definitions,
+    catalog: Catalog,
+    jobs: EnrolmentJobs,
+    row: ScheduledCommand,
+    given: Command,
+    now: datetime,
 ) -> str:
     """Why the command was refused; empty if it was not."""
     status = session.get_one(FlowRow, row.flow).status
@@ -147,7 +174,10 @@ def _give(
         # Whoever has paused or ended it meanwhile would be surprised; who has run it already has what the file says.
         return "" if status is FlowStatus.RUNNING else f"the flow is {status.value}, and its file only starts a draft"
     try:
-        command(session, definitions, catalog, row.flow, given, now)
+        if row.enrol_existing:
+            run_with_existing(session, definitions, catalog, jobs, row.flow, now)
+        else:
+            command(session, definitions, catalog, row.flow, given, now)
     except (CommandRefused, NotRunnable) as error:
         return str(error)
     return ""

@@ -8,7 +8,7 @@ from flows.outcome import Status
 from store.columns import new_id
 from store.flows import FlowRow, FlowStatus
 from store.schedules import ScheduledCommand
-from tests.rules.given import DAY, HOUR, resting
+from tests.rules.given import DAY, HOUR, quietly, resting, when
 from tests.support.dump import contents
 from tests.support.running import problem, running
 from tests.support.waiting import eventually
@@ -49,6 +49,25 @@ async def test_LIFE_14_a_command_waits_for_its_time_and_is_listed_until_then(wor
         await eventually(lambda: world.row(flow), status(FlowStatus.STOPPED))
         await world.until(participant, status=Status.CANCELLED)
         assert (await ferd.get(f"/flows/{flow}/scheduled"))["items"] == []
+
+
+async def test_LIFE_14_a_run_for_later_enrols_who_matches_then(world: World) -> None:
+    """LIFE_14, TRIG_7: kept with the command; who came to match meanwhile is taken, who no longer matches is not."""
+    early, late = await world.person(country="NO"), await world.person(country="NO")
+    await world.selection("vip", early)
+    triggers = [{"event": "added_to_selection", "selection": "vip"}]
+    enrolment = {"triggers": triggers, "filter": when("person.country", "NO")}
+    flow = await world.save(world.definition("existing", wait("rest", "3 days"), enrolment=enrolment))
+    async with running(world) as ferd:
+        answer = await ferd.post(f"/flows/{flow}/run", {"at": (now() + HOUR).isoformat(), "enrol_existing": True})
+        assert (answer["status"], answer["scheduled"]["enrol_existing"]) == ("draft", True)
+        await quietly(world, early, country="SE")
+        await world.selection("vip", late)
+        await pass_time(world, flow, 2 * HOUR)
+        rows = await eventually(lambda: world.participants(flow))
+        assert [row.person for row in rows] == [late]
+        [job] = (await ferd.get(f"/flows/{flow}/enrolments"))["items"]
+        assert (job["enrolled"], job["refusals"]) == (1, {"filter": 1})
 
 
 async def test_LIFE_14_a_moment_without_offset_is_in_the_flows_time_zone(still_world: World) -> None:

@@ -1,11 +1,13 @@
 """A world that is driven over HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+import uvicorn
 from httpx2 import Response
 from sqlmodel import col, select
 
@@ -13,6 +15,8 @@ from activities.mail.tokens import Tokens
 from api.engine import Engine
 from store.journeys import EventRow
 from tests.support.apps import borrowed
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
 from tests.support.world import World
 
 UI = "http://temporal.example:8233"
@@ -67,6 +71,28 @@ def problem(status: int, response: Response) -> Any:
     assert answered["detail"], answered
     assert answered["remedy"], answered
     return answered
+
+
+@asynccontextmanager
+async def listening(world: World) -> AsyncIterator[int]:
+    """The API over a world on a port of this machine, which it answers."""
+    with borrowed(Engine.of(world.core, world.client, world.settings, UI)) as app:
+        server = uvicorn.Server(
+            uvicorn.Config(app, host="127.0.0.1", port=free_port(), log_config=None, lifespan="off")
+        )
+        serving = asyncio.create_task(server.serve())
+        try:
+            await eventually(lambda: _started(server, serving))
+            yield server.config.port
+        finally:
+            server.should_exit = True
+            await serving
+
+
+async def _started(server: uvicorn.Server, serving: "asyncio.Task[None]") -> bool:
+    if serving.done():
+        await serving  # what keeps it from serving
+    return server.started
 
 
 @asynccontextmanager
