@@ -1,6 +1,6 @@
 # Everything works in a clean clone with nothing but make and Python 3.11 or newer; packages go into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help up demo test bench schema rules check lock clean install install-test
+.PHONY: help up demo test bench proofs schema rules check lock clean install install-test
 
 PY := .venv/bin/python
 export PYTHON
@@ -24,6 +24,9 @@ test: install-test  ## Ruff, mypy and all tests, from nothing
 
 bench: install-test  ## Measure against a hand-written workflow; writes bench/results.md
 	@$(PY) -m bench
+
+proofs: install-test  ## What has to hold with very many people, at full size; writes bench/proofs/*.md
+	@$(PY) -m bench.proofs
 
 schema: install  ## Write docs/flow.schema.json and docs/steps.md from the models
 	@mkdir -p docs

@@ -1,31 +1,27 @@
 """`python -m bench`: measure, and write bench/results.md. Loopback only; ends by itself within nine minutes."""
 
 import asyncio
-import os
-import sqlite3
 import sys
 import tempfile
-import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
 from bench import enrolments, journeys, pauses, report, statistics
-from bench.sides import now
+from bench.machine import Machine
 from bench.stand import pair, stand
 from tests.support.postgresql import NotInstalled, PostgresServer, postgres_server
 
 RESULTS = Path(__file__).with_name("results.md")
 LIMIT, ENDING = 530, 10
 SQLITE_SECONDS, POSTGRES_SECONDS = 75, 75
-COMMITS = 50
 
 
 async def main(folder: Path, postgres: PostgresServer | None, notes: list[str]) -> report.Results:
     """Measure everything, on SQLite and, if there is one, on PostgreSQL."""
     end = asyncio.get_running_loop().time() + LIMIT - ENDING
-    machine = report.Machine(now(), _commit_time(folder / "commit.db"), os.getloadavg()[0])
+    machine = Machine.here(folder)
     async with stand(folder) as servers:
         sqlite = {side: f"sqlite:///{folder / side}.db" for side in ("ferd", "by-hand")}
         async with pair(servers, sqlite["ferd"], sqlite["by-hand"], "sqlite") as both:
@@ -55,16 +51,6 @@ async def main(folder: Path, postgres: PostgresServer | None, notes: list[str]) 
             except OperationalError as error:
                 notes.append(f"Statistics were not measured: {type(error.orig).__name__}.")
     return report.Results(machine, found, enrolled, paused, numbers, notes)
-
-
-def _commit_time(path: Path) -> float:
-    """Seconds that a durable commit takes where the databases of the run are."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t (n)")
-        begun = time.monotonic()
-        for number in range(COMMITS):
-            connection.execute("INSERT INTO t VALUES (?)", (number,))
-        return (time.monotonic() - begun) / COMMITS
 
 
 async def _within_limit(folder: Path, postgres: PostgresServer | None, notes: list[str]) -> report.Results:

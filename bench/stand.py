@@ -64,16 +64,22 @@ class Pair:
 @asynccontextmanager
 async def stand(folder: Path) -> AsyncIterator[Stand]:
     """Start the servers; they end with the block."""
-    port, smtp_port = free_port(), free_port()
-    address = f"{LOOPBACK}:{port}"
+    smtp_port = free_port()
+    async with temporal(folder) as (process_of_it, client):
+        with process(module("bench.sink", str(smtp_port)), folder / "sink.log"):
+            address = client.service_client.config.target_host
+            yield Stand(folder, address, process_of_it, smtp_port, client)
+
+
+@asynccontextmanager
+async def temporal(folder: Path) -> AsyncIterator[tuple[Process, Client]]:
+    """A development server with its file in the folder; it ends with the block."""
+    port = free_port()
     command = temporal_server.start_dev_command(port, free_port(), folder / "temporal.db")
-    with (
-        process(command, folder / "temporal.log") as temporal,
-        process(module("bench.sink", str(smtp_port)), folder / "sink.log"),
-    ):
-        client = await _connected(address)
+    with process(command, folder / "temporal.log") as server:
+        client = await _connected(f"{LOOPBACK}:{port}")
         await temporal_server.register(client, SEARCH_ATTRIBUTES)
-        yield Stand(folder, address, temporal, smtp_port, client)
+        yield server, client
 
 
 @asynccontextmanager

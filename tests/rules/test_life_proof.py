@@ -5,23 +5,27 @@ import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from itertools import permutations
+from pathlib import Path
 from typing import get_args
 
 import pytest
 from sqlmodel import Session
+from temporalio.testing import WorkflowEnvironment
 
 from activities.desk.participants import Participants
-from activities.enrolling.enrolment import Proposal
 from activities.journeys.steps import Begun
 from activities.life.commands import CommandRefused
 from activities.life.lifecycle import TABLE
+from bench.proofs.findings import Findings
+from bench.proofs.queue import Door, prove
 from flows.outcome import Reason, Status
 from flows.ports import Done as Sent
 from store.flows import FlowRow, FlowStatus
-from store.journeys import EffectRow, EffectStatus
+from store.journeys import EffectStatus
 from tests.rules.given import DAY
 from tests.support.waiting import eventually
 from tests.support.world import World, mail, now, wait
+from tests.support.world import world as make_world
 from workflows.contract import Command, Done, Hold, Perform, Plan
 
 STATES = ("acting", "waiting", "queued", "held", "finishing")
@@ -204,19 +208,13 @@ async def test_LIFE_10_an_operator_and_the_temporal_ui_race(world: World, ours: 
     assert (await world.row(flow)).status in legal
 
 
-async def test_LIFE_10_commands_do_not_wait_behind_queued_tasks(still_world: World) -> None:
-    """Hundreds of tasks and no worker: the pause is answered, and whatever comes up afterwards finds it."""
-    world = still_world
-    flow = await world.flow("queued", mail("hello"))
-    people = [await world.person() for _ in range(200)]
-    proposals = [Proposal(flow, person, "api") for person in people]
-    await world.core.dispatcher.write(
-        lambda session: world.core.enrolment.propose_all(session, proposals, now()) and None
-    )
-    assert (await world.command(flow, "pause")).status is FlowStatus.PAUSED
-    async with world.worker():
-        await eventually(
-            lambda: world.participants(flow), lambda rows: all(row.holding for row in rows), seconds=300, pause=0.2
-        )
-    assert world.inbox.mails == []
-    assert await world.count(EffectRow) == 0
+async def test_LIFE_10_commands_do_not_wait_behind_queued_tasks(
+    temporal_env: WorkflowEnvironment, database_url: str, tmp_path: Path
+) -> None:
+    """LIFE_3, 5, 8, 15: without a worker and beside a busy one everyone reads as paused or cancelled, nothing begins.
+
+    `make proofs` does the same with 20,000.
+    """
+    door = Door()
+    async with make_world(temporal_env, database_url, tmp_path, worker=False, inbox=door) as world:
+        await prove(world, door, 36, Findings())

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ from sqlalchemy import insert
 from sqlmodel import Session, col
 from temporalio.testing import WorkflowEnvironment
 
-from activities.core import Core
 from activities.enrolling.jobs import PAGE
+from bench.proofs.enrolling import prove
+from bench.proofs.findings import Findings
 from flows.outcome import Status
 from store.columns import new_id
 from store.enrolments import EnrolmentJob, JobSource
@@ -19,28 +19,11 @@ from store.flows import FlowRow
 from store.journeys import ParticipantRow
 from store.people import Person
 from tests.rules.given import when
-from tests.support.processes import python
 from tests.support.running import Running, expect
 from tests.support.waiting import eventually
 from tests.support.world import World, now, wait
 from tests.support.world import world as make_world
 from workflows.contract import TASK_QUEUE
-
-SETTLE = """
-import asyncio, sys
-import settings, worker
-from activities.core import Core
-from store.database import Database
-
-async def main():
-    given = settings.load_settings()
-    core = Core.build(Database(given.database_url.get_secret_value()), await worker.connect(given))
-    print("ready", flush=True)
-    await core.background.settle(sys.argv[1], lambda text: print(text, flush=True))
-
-asyncio.run(main())
-"""
-"""The background work of a flow, in a process that can be killed."""
 
 
 async def begin(world: World, flow: str, people: list[str]) -> str:
@@ -98,30 +81,21 @@ async def test_TRIG_11_a_selection_is_enrolled_with_progress_and_each_refusal_ha
 async def test_TRIG_11_killed_half_way_it_goes_on_without_double_or_gap(
     temporal_env: WorkflowEnvironment, database_url: str, tmp_path: Path
 ) -> None:
+    """PART_5: and each has a workflow in the end. `make proofs` does the same with 100,000."""
     async with make_world(temporal_env, database_url, tmp_path, worker=False, queue=TASK_QUEUE) as world:
-        flow = await world.flow("killed", wait("rest", "30 days"))
-        everyone = await people(world, 3 * PAGE)
-        job = await begin(world, flow, everyone)
-        async with python(world, "-c", SETTLE, flow) as process:
-            assert process.stdout is not None
-            while b"enrolled" not in await process.stdout.readline():
-                pass
-            process.kill()
-        half = await job_row(world, job)
-        assert 0 < half.enrolled < len(everyone)
-        assert not half.done
-        # Two carry it on at the same time: neither takes anybody whom the other has taken.
-        await asyncio.gather(*(world.core.background.settle(flow, lambda _: None) for _ in range(2)))
-        done = await eventually(lambda: job_row(world, job), lambda row: row.done)
-        rows = await world.participants(flow)
-        assert [row.person for row in rows] == everyone
-        assert (done.enrolled, done.refused) == (len(everyone), 0)
-        # What the kill kept from being started, the sweep starts.
-        later = Core.build(world.db, world.client, clock=lambda: now() + timedelta(minutes=2))
-        await later.sweep.once()
-        await later.sweep.once()
-        journeys = [world.journey(flow, row.id) for row in rows]
-        assert len(await asyncio.gather(*(journey.describe() for journey in journeys))) == len(everyone)
+        await prove(world, 2 * PAGE + 10, Findings())
+
+
+async def test_TRIG_11_two_at_the_same_job_take_nobody_twice(still_world: World) -> None:
+    world = still_world
+    flow = await world.flow("both", wait("rest", "30 days"))
+    await world.command(flow, "pause")
+    everyone = await people(world, 2 * PAGE)
+    job = await begin(world, flow, everyone)
+    await asyncio.gather(*(world.core.background.settle(flow, lambda _: None) for _ in range(2)))
+    done = await eventually(lambda: job_row(world, job), lambda row: row.done)
+    assert [row.person for row in await world.participants(flow)] == everyone
+    assert (done.enrolled, done.refused) == (len(everyone), 0)
 
 
 async def test_TRIG_11_a_command_comes_between_two_pages(still_world: World) -> None:
