@@ -18,6 +18,7 @@ demo: install  ## Load examples/ into a running ferd and watch them go, with sho
 
 test: install-test  ## Ruff, mypy and all tests, from nothing
 	@tools/system-packages
+	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m pytest -n 2 --dist loadfile
@@ -37,6 +38,7 @@ rules: install-test  ## Write docs/rules.md, which rule is proven by which tests
 	@$(PY) -m tests.support.rules > docs/.rules.new && mv docs/.rules.new docs/rules.md
 
 check: install-test  ## Ruff and mypy alone
+	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
