@@ -1,5 +1,6 @@
 """Participants: who is where in which flow, since when and until when (PART_6), and what can be done about one."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from sqlmodel import Session, col
 
 from activities.desk.participants import Participants, holds_of, possible, reason_of, status_of
 from activities.journeys.standing import Standing, UnknownParticipant
+from activities.journeys.untils import untils
 from api.engine import Engine, EngineDep
 from api.flows import find
 from api.paging import Page, Paging, PagingDep
@@ -47,8 +49,11 @@ class ParticipantPublic(BaseModel):
     reason: Reason | None = Field(description="Why it ended; null while inside.")
     step: str = Field(description="Where it stands, or stood at the end.")
     since: datetime = Field(description="When it came to the step.")
-    until: datetime | None = Field(description="When it goes on at the latest; null: now, or without limit.")
-    left: float | None = Field(description="Seconds until then.")
+    until: datetime | None = Field(
+        description="When it goes on at the latest; null: now, or without limit. While its wait stands "
+        "still (LIFE_12): as if the pause ended now."
+    )
+    left: float | None = Field(description="Seconds until then; while its wait stands still they do not run down.")
     held: list[str] = Field(description="Why it may not move on now: paused, failing, lost, flow paused.")
     enrolled_at: datetime
     ended_at: datetime | None
@@ -170,7 +175,7 @@ def _add(operation: Operation) -> None:
 
         def work(session: Session) -> ParticipantPublic:
             here: Standing = does(session, participant, at)
-            return _public(here.row, here.flow, at)
+            return _read(engine, session, [(here.row, here.flow)])[participant]
 
         return await engine.dispatcher.write(work)
 
@@ -199,16 +204,23 @@ def _page(
 ) -> Page[ParticipantPublic]:
     number = col(ParticipantRow.number)
     rows = session.execute(query.where(number > paging.after_number).order_by(number).limit(paging.limit + 1)).all()
+    read = _read(engine, session, [(row, flow) for row, flow in rows])
+    return paging.page(rows, lambda found: read[found[0].id], lambda found: str(found[0].number))
+
+
+def _read(
+    engine: Engine, session: Session, found: Sequence[tuple[ParticipantRow, FlowRow]]
+) -> dict[str, ParticipantPublic]:
+    """Participants by their ids."""
     at = engine.clock()
-    return paging.page(rows, lambda found: _public(found[0], found[1], at), lambda found: str(found[0].number))
+    ends = untils(session, engine.core.definitions, found, at)
+    return {row.id: _public(row, flow, ends[row.id], at) for row, flow in found}
 
 
-def _public(row: ParticipantRow, flow: FlowRow, at: datetime) -> ParticipantPublic:
-    status = status_of(row, flow)
-    until = row.until if status.inside else None
+def _public(row: ParticipantRow, flow: FlowRow, until: datetime | None, at: datetime) -> ParticipantPublic:
     return ParticipantPublic(
         **row.model_dump(exclude={"status", "reason", "until", "held"}),
-        status=status,
+        status=status_of(row, flow),
         reason=reason_of(row, flow),
         until=until,
         left=max((until - at).total_seconds(), 0.0) if until is not None else None,
@@ -231,7 +243,7 @@ def _in_full(engine: Engine, session: Session, participant: str) -> ParticipantI
     )
     workflow = journey_id(row.flow, row.id)
     return ParticipantInFull(
-        **_public(row, flow, engine.clock()).model_dump(),
+        **_read(engine, session, [(row, flow)])[participant].model_dump(),
         possible=possible(row, flow),
         journal=[JournalEntry.model_validate(line) for line in journal],
         effects=[EffectPublic.model_validate(effect) for effect in effects],

@@ -28,36 +28,48 @@ def end(session: Session, now: datetime, *, flow: str = "", participant: str = "
     session.execute(lasting.values(ended_at=now))
 
 
+class Pauses:
+    """The pauses of some flows, and of some of their participants, that ended after a moment, or last."""
+
+    def __init__(
+        self,
+        session: Session,
+        flows: Iterable[str],
+        participants: Iterable[str] = (),
+        *,
+        since: datetime | None = None,
+    ) -> None:
+        query = (
+            select(col(PauseRow.flow), col(PauseRow.participant), col(PauseRow.began_at), col(PauseRow.ended_at))
+            .where(col(PauseRow.flow).in_(["", *flows]), col(PauseRow.participant).in_(["", *participants]))
+            .order_by(col(PauseRow.began_at))
+        )
+        if since is not None:
+            query = query.where(or_(col(PauseRow.ended_at).is_(None), col(PauseRow.ended_at) > since))
+        self._rows = session.execute(query).all()
+
+    def frozen(self, flow: str, participant: str, since: datetime, now: datetime) -> timedelta:
+        """For how long this participant's waits have stood still between two moments; pauses that overlap, once."""
+        whose = ("", ""), (flow, ""), (flow, participant)
+        total, counted = timedelta(), since
+        for of_flow, of_participant, began_at, ended_at in self._rows:
+            start, stop = max(began_at, counted), min(ended_at or now, now)
+            if (of_flow, of_participant) in whose and stop > start:
+                total += stop - start
+                counted = stop
+        return total
+
+
 def frozen(session: Session, flow: Flow, row: ParticipantRow, now: datetime) -> timedelta:
-    """For how long a wait of this participant has stood still since it came to its step; pauses that overlap, once."""
+    """For how long a wait of this participant has stood still since it came to its step."""
     if flow.settings.waits_during_pause == "keep":
         return timedelta()
-    pauses = (
-        select(col(PauseRow.began_at), col(PauseRow.ended_at))
-        .where(col(PauseRow.flow).in_(["", row.flow]), col(PauseRow.participant).in_(["", row.id]))
-        .where(or_(col(PauseRow.ended_at).is_(None), col(PauseRow.ended_at) > row.since))
-        .order_by(col(PauseRow.began_at))
-    )
-    return _total([(began, ended) for began, ended in session.execute(pauses)], row.since, now)
+    return Pauses(session, [row.flow], [row.id], since=row.since).frozen(row.flow, row.id, row.since, now)
 
 
 def frozen_for_all(session: Session, flow: Flow, now: datetime) -> Callable[[datetime], timedelta]:
     """For how long a wait that began at a moment has stood still with the flow; pauses of one person not counted."""
-    pauses = (
-        select(col(PauseRow.began_at), col(PauseRow.ended_at))
-        .where(col(PauseRow.flow).in_(["", flow.id]), col(PauseRow.participant) == "")
-        .order_by(col(PauseRow.began_at))
-    )
-    freezes = flow.settings.waits_during_pause == "freeze"
-    rows = [(began, ended) for began, ended in session.execute(pauses)] if freezes else []
-    return lambda since: _total(rows, since, now)
-
-
-def _total(pauses: Iterable[tuple[datetime, datetime | None]], since: datetime, now: datetime) -> timedelta:
-    total, counted = timedelta(), since
-    for began_at, ended_at in pauses:
-        start, stop = max(began_at, counted), min(ended_at or now, now)
-        if stop > start:
-            total += stop - start
-            counted = stop
-    return total
+    if flow.settings.waits_during_pause == "keep":
+        return lambda since: timedelta()
+    pauses = Pauses(session, [flow.id])
+    return lambda since: pauses.frozen(flow.id, "", since, now)
