@@ -331,6 +331,17 @@ def enrol(
     enrol(settings(), flow, selection=selection, csv=csv, again=again, json=json)
 
 
+@app.command(rich_help_panel=WORK)
+def pull(
+    wait: Annotated[bool, typer.Option(help="Stay until all is taken over, and show how far it is.")] = True,
+    json: Json = False,
+) -> None:
+    """Take over people, companies, selections and the like from SuperOffice. May be repeated."""
+    from console.pulling import pull
+
+    pull(settings(), wait=wait, json=json)
+
+
 @app.command("read-mail", rich_help_panel=WORK)
 def read_mail(
     path: Annotated[Path, typer.Argument(help="An mbox file, a Maildir, or one mail.")], json: Json = False

@@ -34,6 +34,11 @@ from activities.outside import webhook
 from activities.outside.elsewhere import NOTHING_ELSEWHERE, Elsewhere
 from activities.outside.superoffice import effects as superoffice
 from activities.outside.superoffice.client import Access, SuperOffice
+from activities.outside.superoffice.copying import Copy
+from activities.outside.superoffice.lists import Lists
+from activities.outside.superoffice.pulling import Pull
+from activities.outside.superoffice.reading import Reading
+from activities.outside.superoffice.telling import Following
 from activities.responses.notices import Notices
 from activities.responses.outbox import Outbox
 from activities.scripts.runs import ScriptRunner
@@ -142,6 +147,7 @@ class _Room:
         self.deliveries = Deliveries(self._db, self.web, now)
         self.notices = Outbox(self._db, self.mail, now, Notices())
         self.replies = Outbox(self._db, self.mail, now, self.core.replies)
+        self.followers = _followers(settings, self.core, self.web)
         self.ports: Mapping[type, Port[Any]] = {
             Email: self.mail,
             Sms: self.sms,
@@ -161,6 +167,7 @@ class _Room:
             self.deliveries,
             self.notices,
             self.replies,
+            *self.followers,
         )
         beside = [asyncio.create_task(loop.run()) for loop in loops]
         try:
@@ -180,16 +187,32 @@ def _crm(settings: Settings, db: Database, web: Web) -> tuple[Elsewhere, Port[An
     """What leaves our store for the CRM that was chosen, and the port that takes it there."""
     url, secret = settings.crm_url or "", settings.crm_secret.get_secret_value() if settings.crm_secret else ""
     if settings.crm == "superoffice":
-        access = Access(
-            url=url,
-            token_url=settings.superoffice_token_url,
-            client_id=settings.superoffice_client,
-            client_secret=settings.superoffice_client_secret.get_secret_value(),
-            refresh_token=secret,
-        )
-        return superoffice.ELSEWHERE, superoffice.SuperOfficeCrm(db, SuperOffice(web, access, now), now)
+        return superoffice.ELSEWHERE, superoffice.SuperOfficeCrm(db, _superoffice(settings, web), now)
     elsewhere = webhook.ELSEWHERE if settings.crm == "webhook" else NOTHING_ELSEWHERE
     return elsewhere, webhook.WebhookCrm(db, web, webhook.CrmAddress(url, secret), now)
+
+
+def _superoffice(settings: Settings, web: Web) -> SuperOffice:
+    access = Access(
+        url=settings.crm_url or "",
+        token_url=settings.superoffice_token_url,
+        client_id=settings.superoffice_client,
+        client_secret=settings.superoffice_client_secret.get_secret_value(),
+        refresh_token=settings.crm_secret.get_secret_value() if settings.crm_secret else "",
+    )
+    return SuperOffice(web, access, now)
+
+
+def _followers(settings: Settings, core: Core, web: Web) -> tuple[Following | Pull, ...]:
+    """What keeps the copy of another CRM true."""
+    if settings.crm != "superoffice":
+        return ()
+    client, copy = _superoffice(settings, web), Copy(core.crm, now)
+    reading, lists = Reading(client), Lists(client, now)
+    return (
+        Following(core.dispatcher, reading, copy, core.events, now),
+        Pull(core.dispatcher, reading, lists, copy, now),
+    )
 
 
 def _limits(settings: Settings) -> Limits:

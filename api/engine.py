@@ -14,9 +14,7 @@ from temporalio.client import Client
 
 from activities.core import Core, now
 from activities.mail.tokens import Tokens
-from activities.outside.superoffice.client import Access, SuperOffice
-from activities.outside.superoffice.incoming import SuperOfficeFeed
-from activities.web import Web
+from activities.outside.superoffice.telling import Told
 from api.services import Services
 from settings import Settings
 
@@ -36,7 +34,7 @@ class Engine(Services):
     tokens: Tokens
     sms_token: str
     hook_key: str = ""
-    superoffice: SuperOfficeFeed | None = None
+    superoffice: Told | None = None
     temporal_ui: str = ""
     _later: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -82,20 +80,11 @@ class Engine(Services):
         return f"{self.temporal_ui.rstrip('/')}/namespaces/{namespace}/workflows/{quote(workflow_id, safe='')}"
 
 
-def _superoffice(core: Core, settings: Settings) -> SuperOfficeFeed | None:
-    """What takes in what SuperOffice tells, where it is the CRM."""
+def _superoffice(core: Core, settings: Settings) -> Told | None:
+    """What keeps what SuperOffice tells, where it is the CRM."""
     if settings.crm != "superoffice":
         return None
-    access = Access(
-        url=settings.crm_url or "",
-        token_url=settings.superoffice_token_url,
-        client_id=settings.superoffice_client,
-        client_secret=settings.superoffice_client_secret.get_secret_value(),
-        refresh_token=settings.crm_secret.get_secret_value() if settings.crm_secret else "",
-    )
-    client = SuperOffice(Web(private=settings.private_webhooks), access, now)
-    secret = settings.superoffice_webhook_secret.get_secret_value()
-    return SuperOfficeFeed(client, core.dispatcher, core.crm, core.events, secret, now)
+    return Told(core.dispatcher, settings.superoffice_webhook_secret.get_secret_value(), now)
 
 
 def engine_of(request: Request) -> Engine:

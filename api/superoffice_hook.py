@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
-from activities.outside.superoffice.incoming import Notification
+from activities.outside.superoffice.telling import Notification
 from api.engine import EngineDep
 from api.errors import Forbidden, ProblemDetail, Unprocessable
 from api.resource import problems
@@ -15,15 +15,18 @@ router = APIRouter(prefix="/hooks", tags=["hooks"])
     "/superoffice",
     operation_id="superoffice_told",
     summary="Take a notification from SuperOffice",
-    status_code=204,
+    status_code=200,
     response_class=Response,
     responses=problems(403, 422),
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
 )
 async def told(engine: EngineDep, request: Request) -> Response:
-    """A WebhookPayload of SuperOffice, with X-SuperOffice-Signature (FERD_SUPEROFFICE_WEBHOOK_SECRET)."""
-    body, feed = await request.body(), engine.superoffice
-    if feed is None or not feed.is_signed(body, request.headers.get("X-SuperOffice-Signature", "")):
+    """A WebhookPayload of SuperOffice, with X-SuperOffice-Signature (FERD_SUPEROFFICE_WEBHOOK_SECRET).
+
+    It is kept and followed in the background. Any other status than 200 counts as a failure there.
+    """
+    body, told_of = await request.body(), engine.superoffice
+    if told_of is None or not told_of.is_signed(body, request.headers.get("X-SuperOffice-Signature", "")):
         raise Forbidden(
             "The signature is missing or wrong.",
             "Register the webhook with the secret that FERD_SUPEROFFICE_WEBHOOK_SECRET names, and set FERD_CRM.",
@@ -34,5 +37,5 @@ async def told(engine: EngineDep, request: Request) -> Response:
         remedy = "Send what SuperOffice sends: JSON with Event and PrimaryKey."
         found = [ProblemDetail(place="body", pointer="", what="This is no notification.", remedy=remedy)]
         raise Unprocessable("This is no notification.", remedy, problems=found) from None
-    await feed.take(notification)
-    return Response(status_code=204)
+    await told_of.keep(notification)
+    return Response(status_code=200)

@@ -1,0 +1,184 @@
+"""Everything of SuperOffice taken over: lists, associates, companies, people, selections, projects, in this order.
+
+Page by page in the order of the numbers there, each page one transaction that also says how far it has come: killed, it
+goes on from there; begun again, it changes what has changed. The first pull of people sets off no triggers (TRIG_1).
+SuperOffice tells nothing of who comes into a selection: selections are read again every hour, and who is new is told.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+from sqlmodel import Session, select
+
+from activities.crm.groups import PROJECT, SELECTION, Kind
+from activities.dispatcher import Dispatcher
+from activities.outside.superoffice.copying import BESIDE, LISTS, Copy
+from activities.outside.superoffice.lists import Lists
+from activities.outside.superoffice.reading import Reading
+from flows.ports import EffectError, NotDone
+from store.pulling import PullRow
+
+log = structlog.get_logger(__name__)
+
+KINDS = ("lists", "associates", "companies", "people", "selections", "projects")
+"""What is pulled, each after those before it are done."""
+EVERY = timedelta(seconds=2)
+AGAIN = timedelta(hours=1)
+PAGE = 100
+_LATER = timedelta(minutes=1)
+_LONGEST_WHY = 500
+
+Page = Callable[[Session], None]
+
+
+def start(session: Session, now: datetime) -> None:
+    """Pull everything, from the beginning; what is under way begins anew."""
+    for kind in KINDS:
+        row = session.get(PullRow, kind, with_for_update=True)
+        if row is None:
+            session.add(PullRow(kind=kind, due=now, started_at=now))
+        else:
+            row.first = row.first and not row.done
+            row.after = row.taken = row.refused = 0
+            row.why, row.done, row.due, row.started_at = "", False, now, now
+
+
+def state(session: Session) -> list[PullRow]:
+    """How far each kind has come; nothing: it was never begun."""
+    found = {row.kind: row for row in session.exec(select(PullRow)).all()}
+    return [found[kind] for kind in KINDS if kind in found]
+
+
+class Pull:
+    """Runs beside every worker; several do no harm: a page that another one has taken is dropped."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, reading: Reading, lists: Lists, copy: Copy, clock: Callable[[], datetime]
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._reading = reading
+        self._lists = lists
+        self._copy = copy
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Pull what is asked for until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY.total_seconds())
+            try:
+                while await self.once():
+                    pass
+            except Exception as error:  # a store that is away comes back
+                log.warning("pull_failed", error=type(error).__name__)
+
+    async def once(self) -> bool:
+        """One page of what is due; False: nothing is."""
+        row = await self._dispatcher.write(partial(_due, self._clock()))
+        if row is None:
+            return False
+        pages: Mapping[str, Callable[[PullRow], Awaitable[tuple[int, int | None, Page]]]] = {
+            "lists": self._of_lists, "associates": self._of_associates, "companies": self._of_companies,
+            "people": self._of_people, "selections": partial(self._of_groups, "Selection", SELECTION),
+            "projects": partial(self._of_groups, "Project", PROJECT),
+        }  # fmt: skip
+        try:
+            taken, after, write = await pages[row.kind](row)
+            await self._dispatcher.write(partial(self._keep, row.kind, row.after, taken, after, write))
+        except EffectError as error:
+            pause = error.retry_after if isinstance(error, NotDone) and error.retry_after else _LATER
+            await self._dispatcher.write(partial(_put_off, row.kind, error.text, self._clock() + pause))
+        return True
+
+    def _keep(self, kind: str, before: int, taken: int, after: int | None, write: Page, session: Session) -> None:
+        row = session.get(PullRow, kind, with_for_update=True)
+        if row is None or row.done or row.after != before:
+            return
+        write(session)
+        row.taken += taken
+        row.why = ""
+        if after is not None:
+            row.after = after
+            return
+        row.done, row.due = True, self._clock() + AGAIN
+
+    async def _of_lists(self, _: PullRow) -> tuple[int, int | None, Page]:
+        beside = {name: list(await self._lists.items(name)) for name in BESIDE}
+        items = [(name, id, item) for name in LISTS for item, id in (await self._lists.items(name)).items()]
+
+        def write(session: Session) -> None:
+            for name, id, item in items:
+                self._copy.item(session, name, id, item, beside)
+
+        return len(items), None, write
+
+    async def _of_associates(self, _: PullRow) -> tuple[int, int | None, Page]:
+        users = await self._reading.users()
+        return len(users), None, lambda session: self._copy.associates(session, users)
+
+    async def _of_companies(self, row: PullRow) -> tuple[int, int | None, Page]:
+        numbers = await self._reading.numbers("Contact", "contactId", row.after, PAGE)
+        found = await self._reading.companies(numbers)
+
+        def write(session: Session) -> None:
+            for number, entity in found.items():
+                self._copy.company(session, number, entity)
+
+        return len(found), _last(numbers), write
+
+    async def _of_people(self, row: PullRow) -> tuple[int, int | None, Page]:
+        numbers = await self._reading.numbers("Person", "personId", row.after, PAGE, entities="person,retiredPerson")
+        found = await self._reading.people(numbers)
+        last = _last(numbers)
+
+        def write(session: Session) -> None:
+            self._copy.people(session, found, triggers=not row.first)
+            if not row.first and numbers:  # who is here, and is there no longer
+                missing = set(range(row.after + 1, numbers[-1] + 1)) - found.keys()
+                self._copy.forget_people(session, sorted(missing)[:_MOST_MISSING])
+
+        return len(found), last, write
+
+    async def _of_groups(self, noun: str, kind: Kind, row: PullRow) -> tuple[int, int | None, Page]:
+        found = await self._reading.named(noun, row.after, 1)
+        if not found:
+            return 0, None, lambda session: None
+        ((number, name),) = found
+        members = await self._reading.members(noun, number)
+
+        def write(session: Session) -> None:
+            keep = self._copy.selection if kind is SELECTION else self._copy.project
+            self._copy.members(session, kind, keep(session, number, name), members, triggers=not row.first)
+
+        return 1, number, write
+
+
+_MOST_MISSING = 10_000
+
+
+def _last(numbers: list[int]) -> int | None:
+    """Where to go on from; None: these were the last."""
+    return numbers[-1] if len(numbers) == PAGE else None
+
+
+def _due(now: datetime, session: Session) -> PullRow | None:
+    rows = state(session)
+    for row in rows:
+        if not row.done:
+            session.expunge(row)
+            return row if row.due <= now else None
+    again = session.get(PullRow, "selections", with_for_update=True)
+    if again is None or again.due > now:
+        return None
+    again.done, again.first, again.after, again.taken = False, False, 0, 0
+    session.flush()
+    session.expunge(again)
+    return again
+
+
+def _put_off(kind: str, why: str, until: datetime, session: Session) -> None:
+    row = session.get(PullRow, kind, with_for_update=True)
+    if row is not None:
+        row.why, row.due = why[:_LONGEST_WHY], until
