@@ -37,6 +37,7 @@ class FlowPeriod(BaseModel):
     finished_with_success: int
     dropped_out: dict[str, int] = Field(description="By reason.")
     cancelled: int
+    refused: dict[str, int] = Field(description="Proposals that were not taken, by reason.")
     active: int = Field(description="At the period's end.")
     queued: int = Field(description="At the period's end.")
     steps: list[StepPeriod]
@@ -54,6 +55,7 @@ class FlowPeriod(BaseModel):
             finished_with_success=period.finished_with_success,
             dropped_out={reason: number for reason, number in sorted(period.dropped_out.items()) if number},
             cancelled=period.cancelled,
+            refused={reason: number for reason, number in sorted(period.refused.items()) if number},
             active=period.active,
             queued=period.queued,
             steps=steps,
@@ -77,8 +79,8 @@ class MendedCounter(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     generation: int = Field(description="+1 each time the flow was ended.")
-    measure: str = Field(description="enrolled, status, reason, waiting or passed.")
-    name: str = Field(description="The status, reason or step.")
+    measure: str = Field(description="enrolled, status, reason, waiting, passed or arm.")
+    name: str = Field(description="The status, reason, step or side.")
     by: int = Field(description="So much too small it was.")
 
 

@@ -5,31 +5,38 @@ from datetime import datetime
 from sqlmodel import Session
 
 from activities.counting.tally import Changes, count
+from flows.definition import Flow
 from flows.experiment import Arm, Comparison, Side
 from store.journeys import ParticipantRow
 
 
-def convert(session: Session, row: ParticipantRow, at: datetime) -> None:
+def convert(session: Session, row: ParticipantRow, flow: Flow, at: datetime) -> None:
     """A participant met the success criterion; the first time counts, also after it has left."""
     if row.arm is not None and row.converted_at is None:
         row.converted_at = at
-        count(session, row.flow, row.generation, row.number or 0, at.date(), {("arm", _success(row.arm)): 1})
+        _count(session, row, flow, at, {("arm", success_of(row.arm.value)): 1})
 
 
-def uncounted(row: ParticipantRow) -> Changes:
-    """What to take back when a participation is removed with all record (PART_4)."""
-    if row.arm is None:
-        return {}
-    return {("arm", row.arm.value): -1, ("arm", _success(row.arm)): -1 if row.converted_at is not None else 0}
+def uncount(session: Session, row: ParticipantRow, flow: Flow) -> None:
+    """A participation is removed with all record (PART_4): on the days on which it was counted."""
+    if row.arm is not None:
+        _count(session, row, flow, row.enrolled_at, {("arm", row.arm.value): -1})
+        if row.converted_at is not None:
+            _count(session, row, flow, row.converted_at, {("arm", success_of(row.arm.value)): -1})
+
+
+def _count(session: Session, row: ParticipantRow, flow: Flow, at: datetime, changes: Changes) -> None:
+    count(session, row.flow, row.generation, row.number or 0, flow.day(at), changes)
 
 
 def comparison(counts: dict[str, int]) -> Comparison | None:
     """Both sides, from the counters of `arm`; None: nobody was ever in a comparison."""
     if not any(counts.values()):
         return None
-    treated, control = (Side(counts.get(arm.value, 0), counts.get(_success(arm), 0)) for arm in Arm)
+    treated, control = (Side(counts.get(arm.value, 0), counts.get(success_of(arm.value), 0)) for arm in Arm)
     return Comparison(treated, control)
 
 
-def _success(arm: Arm) -> str:
-    return f"{arm.value}_success"
+def success_of(arm: str) -> str:
+    """The counter of an arm's successes."""
+    return f"{arm}_success"

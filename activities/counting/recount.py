@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Select, delete, func, literal, select, true, union_all
+from sqlalchemy import ColumnElement, Select, String, cast, delete, func, literal, select, true, union_all
 from sqlmodel import Session, col
 
+from activities.counting.experiments import success_of
 from activities.counting.tally import count
 from activities.definitions import Definitions, UnknownFlow
 from flows.outcome import Status
@@ -114,12 +115,15 @@ def _differences(session: Session, flow: str) -> Select[Any]:
         .select_from(row)
         .join(each, true())
     )
-    measures = ("enrolled", "status", "reason", "waiting", "passed")
+    measures = ("enrolled", "status", "reason", "waiting", "passed", "arm")
+    succeeded = cast(col(row.arm), String) + literal(success_of(""), literal_execute=True)
     both = union_all(
         there("enrolled", literal("")),
         there("status", col(row.status)),
         there("reason", col(row.reason), col(row.reason).is_not(None)),
         there("waiting", col(row.step), col(row.status) == Status.ACTIVE),
+        there("arm", col(row.arm), col(row.arm).is_not(None)),
+        there("arm", succeeded, col(row.arm).is_not(None), col(row.converted_at).is_not(None)),
         passed.where(col(row.flow) == flow).group_by(generation, each.c.value),
         select(col(Tally.generation), col(Tally.measure), col(Tally.name), -col(Tally.count)).where(
             col(Tally.flow) == flow, col(Tally.measure).in_(measures)

@@ -121,6 +121,7 @@ class Period:
     finished_with_success: int = 0
     cancelled: int = 0
     dropped_out: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     active: int = 0
     queued: int = 0
     steps: dict[str, StepPeriod] = field(default_factory=lambda: defaultdict(StepPeriod))
@@ -162,6 +163,8 @@ def _happened(period: Period, measure: Measure, name: str, change: int) -> None:
             period.cancelled += change
         else:
             period.dropped_out[name] += change
+    elif measure == "refused":
+        period.refused[name] += change
     elif measure == "passed":
         period.steps[name].passed += change
 

@@ -146,10 +146,10 @@ class Participants:
             changes["reason", row.reason.value] = -1
         for step in row.passed:
             changes["passed", step] = changes.get(("passed", step), 0) - 1
-        changes |= experiments.uncounted(row)
         flow, place = here.outline.flow, (row.flow, row.generation, row.number or 0)
         count(session, *place, flow.day(row.enrolled_at), {("enrolled", ""): -1})
         count(session, *place, flow.day(row.ended_at or now), changes)
+        experiments.uncount(session, row, flow)
         for table in (JournalRow, EffectRow, EventUse, MessageRow, AddressClaim, ScriptRun, PauseRow):
             session.execute(delete(table).where(col(table.participant) == row.id))
         session.execute(delete(PauseRow).where(col(PauseRow.flow) == row.flow, col(PauseRow.participant) == row.id))

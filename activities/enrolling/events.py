@@ -148,7 +148,7 @@ class Events:
         met = self._meets(session, participant, flow, row, now)
         if met:
             participant.success_at = row.at
-            experiments.convert(session, participant, row.at)
+            experiments.convert(session, participant, flow, row.at)
             text = f"the success criterion is met by {row.type}"
             session.add(
                 JournalRow(participant=participant.id, flow=participant.flow, at=now, event="success", text=text)
@@ -160,7 +160,7 @@ class Events:
     ) -> None:
         """Success after leaving: it counts for the comparison alone."""
         if self._meets(session, participant, flow, row, now):
-            experiments.convert(session, participant, row.at)
+            experiments.convert(session, participant, flow, row.at)
 
     def _meets(self, session: Session, participant: ParticipantRow, flow: Flow, row: EventRow, now: datetime) -> bool:
         if flow.success is None or row.at < participant.enrolled_at or not _same_key(participant, flow, row):

@@ -68,6 +68,8 @@ class Standing:
 
     def __post_init__(self) -> None:
         self.outline = self.rules.definitions.current(self.session, self.flow)
+        if self.row.wake is not None:  # a journey's clock may be a little behind that of whoever woke it
+            self.now = max(self.now, self.row.wake)
         self.session.info["acting"] = self.row.id
 
     @classmethod
@@ -169,7 +171,7 @@ class Standing:
         if self.row.success_at is None and state_meets(self.outline.flow, facts):
             self.row.success_at = self.now
             self.row.success_before = self.row.position == 1
-            experiments.convert(self.session, self.row, self.now)
+            experiments.convert(self.session, self.row, self.outline.flow, self.now)
             self.tell(Line(self.row.step, "", "success", "the success criterion is met"))
         return self.row.success_at is not None
 

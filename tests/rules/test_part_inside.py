@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from activities.crm.models import CompanyIn
 from activities.dispatcher import Dispatcher
+from activities.journeys.standing import Standing
 from flows.outcome import Reason
 from store.journeys import ParticipantRow
 from tests.rules.given import add_members, left, resting, when
@@ -127,3 +128,23 @@ async def test_STEP_14_a_change_of_a_company_wakes_its_people(world: World) -> N
         lambda session: companies.patch(session, row.id, {"employees": 200}, now()) and None
     )
     assert await left(world, participant) is Reason.COMPLETED
+
+
+async def test_STEP_18_nobody_leaves_before_the_success_that_led_out(still_world: World) -> None:
+    """STEP_18: the clock of a journey is a little behind that of whoever told of the success."""
+    world = still_world
+    flow = await world.flow("early", wait("rest", "3 days"), success={"any": [{"event": "order.placed"}]})
+    person = await world.person()
+    participant = await world.enrol(flow, person)
+    before = now()
+    await world.happens("order.placed", person)
+
+    def look(session: Session) -> None:
+        Standing.lock(session, participant, before, world.core.rules).stop()
+
+    await world.core.dispatcher.write(look)
+    row = await world.participant(participant)
+    assert row.reason is Reason.SUCCESS
+    assert row.success_at is not None
+    assert row.ended_at is not None
+    assert before < row.success_at <= row.ended_at

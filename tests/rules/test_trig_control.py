@@ -1,13 +1,21 @@
 """TRIG_12: the control group goes through without any effect, and success is compared."""
 
+from collections import Counter
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pytest
+from sqlmodel import col, select
+
+from activities.counting.tally import count
 from flows.experiment import Arm, arm_of
-from flows.outcome import Reason
+from flows.outcome import Reason, Refusal
 from flows.units import Share
+from store.flows import Tally
 from tests.rules.given import DAY, ended, is_member, left, person_row, resting, when
-from tests.support.running import Running, problem
-from tests.support.world import World, mail, wait
+from tests.support.running import Running, expect, problem
+from tests.support.world import World, mail, now, wait
 
 HALF = "50 percent"
 BOUGHT = {"any": [{"event": "order.placed"}, when("person.category", "customer")]}
@@ -124,3 +132,52 @@ async def test_TRIG_12_a_link_or_form_is_no_criterion_beside_a_control_group(sti
     )
     refused = problem(422, await still_ferd.api.post(f"/v1/flows/{flow}/run"))
     assert [each["pointer"] for each in refused["problems"]] == ["/success/any/1/event"]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+async def test_TRIG_12_success_counts_on_the_flows_day(still_ferd: Running, zone: str) -> None:
+    """By the calendar of a flow far in the east, and far in the west: one of them is at another day than UTC."""
+    world = still_ferd.world
+    flow = await world.flow(
+        "day", wait("rest", "30 days"), settings={"control_group": HALF}, success=BOUGHT, time_zone=zone
+    )
+    people = await people_of(world, flow, Arm.TREATED, 2)
+    participants = [await world.enrol(flow, person) for person in people]
+    before = now().astimezone(ZoneInfo(zone)).date()
+    for person in people:
+        await world.happens("order.placed", person)
+    assert await world.propose(flow, people[0]) is Refusal.ALREADY_ACTIVE
+    after = now().astimezone(ZoneInfo(zone)).date()
+
+    async def by_day(name: str) -> dict[date, int]:
+        query = select(Tally).where(col(Tally.measure) == "arm", col(Tally.name) == name)
+        found = Counter[date]()
+        for row in await world.db.read(lambda session: session.scalars(query).all()):
+            found[row.day] += row.count
+        return {day: number for day, number in found.items() if number}
+
+    counted = await by_day("treated_success")
+    assert sum(counted.values()) == 2
+    assert set(counted) <= {before, after}
+    # Its refusals by day, too, and what is removed goes from the day that it was counted on.
+    [period] = [each for each in (await still_ferd.get(f"/flows/{flow}/statistics"))["periods"] if each["refused"]]
+    assert (date.fromisoformat(period["start"]) in (before, after), period["refused"]) == (True, {"already_active": 1})
+    for participant in participants:
+        expect(204, await still_ferd.api.delete(f"/v1/participants/{participant}"))
+    assert await by_day("treated_success") == await by_day("treated") == {}
+
+
+async def test_TRIG_12_both_sides_are_recounted(still_ferd: Running) -> None:
+    """PART_6: counters of the comparison that are wrong are found and mended like all others."""
+    world = still_ferd.world
+    flow = await world.flow("recounted", wait("rest", "30 days"), settings={"control_group": HALF}, success=BOUGHT)
+    (control,) = await people_of(world, flow, Arm.CONTROL, 1)
+    await world.enrol(flow, control)
+    await world.happens("order.placed", control)
+    assert (await still_ferd.post(f"/flows/{flow}/recount"))["mended"] == []
+    wrong = {("arm", "control_success"): -1, ("arm", "treated"): 3}
+    await world.db.write(lambda session: count(session, flow, 1, 0, now().date(), wrong))  # type: ignore[arg-type]
+    mended = (await still_ferd.post(f"/flows/{flow}/recount"))["mended"]
+    assert [(each["name"], each["by"]) for each in mended] == [("control_success", 1), ("treated", -3)]
+    found = await comparison(still_ferd, flow)
+    assert (found["control"]["successes"], found["treated"]["enrolled"]) == (1, 0)
