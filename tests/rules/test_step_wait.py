@@ -1,10 +1,12 @@
 """STEP_13: waits in journeys. How times are counted is proven in tests/flows; here that journeys keep to them."""
 
-from datetime import datetime, timedelta
+import asyncio
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flows.outcome import Reason
 from tests.rules.given import DAY, HOUR, ended, is_member, left, resting
+from tests.support.running import Running
 from tests.support.waiting import eventually
 from tests.support.world import World, mail, now, wait
 
@@ -71,3 +73,59 @@ async def test_STEP_13_a_date_that_is_past_or_missing_goes_on_or_exits(world: Wo
     reasons = [await ended(world, out, await world.enrol(out, person)) for person in (past, missing, ahead)]
     assert reasons == [Reason.DATE_PAST, Reason.DATE_MISSING, Reason.COMPLETED]
     assert [await is_member(world, person, "late") for person in (past, missing, ahead)] == [True, True, False]
+
+
+def changes(after: datetime) -> list[date]:
+    """The days of the next change of clock in Europe/Oslo in spring, and of the one in autumn after it."""
+    year = after.year + 1
+    ends = [date(year, 3, 31), date(year, 10, 31)]
+    return [day - timedelta(days=(day.weekday() + 1) % 7) for day in ends]
+
+
+async def test_STEP_13_both_changes_of_clock_and_a_zone_without_them(ferd: Running) -> None:
+    """A flow file over HTTP, carried over a year: half past two at night, on the clock of each person."""
+    spring, autumn = changes(now())
+    flow = f"""
+id: {ferd.world.id("clocks")}
+name: Clocks
+time_zone: UTC
+steps:
+- {{id: eve-of-spring, kind: wait, until: "{spring - DAY} 02:30", zone: person}}
+- {{id: a-day, kind: wait, for: 1 day}}
+- {{id: hours, kind: wait, for: 24 hours}}
+- {{id: weekday, kind: wait, until_weekday: sun, at: "02:30"}}
+- {{id: a-workday, kind: wait, for: 1 workday}}
+- {{id: eve-of-autumn, kind: wait, until: "{autumn - DAY} 02:30", zone: person}}
+- {{id: a-short-night, kind: wait, for: 1 day}}
+- {{id: an-hour, kind: wait, for: 60 minutes}}
+- {{id: renewal, kind: wait, until_field: person.custom.renewal, offset: -1 week}}
+"""
+    saved = await ferd.save(flow)
+    await ferd.post(f"/flows/{saved['id']}/run")
+    expected = {
+        "Europe/Oslo": [
+            f"{spring - DAY} 02:30+01:00", f"{spring} 03:00+02:00", f"{spring + DAY} 03:00+02:00",
+            f"{spring + 7 * DAY} 02:30+02:00", f"{spring + 8 * DAY} 02:30+02:00",
+            f"{autumn - DAY} 02:30+02:00", f"{autumn} 02:30+02:00", f"{autumn} 02:30+01:00",
+            f"{autumn + 5 * DAY} 02:30+01:00",
+        ],
+        "Asia/Kolkata": [
+            f"{day} {at}+05:30" for day, at in [
+                (spring - DAY, "02:30"), (spring, "02:30"), (spring + DAY, "02:30"), (spring + 7 * DAY, "02:30"),
+                (spring + 8 * DAY, "02:30"), (autumn - DAY, "02:30"), (autumn, "02:30"), (autumn, "03:30"),
+                (autumn + 5 * DAY, "02:30"),
+            ]
+        ],
+    }  # fmt: skip
+    custom = {"renewal": f"{autumn + 12 * DAY} 02:30"}
+    participants = {}
+    for zone in expected:
+        person = await ferd.post("/people", {"first_name": "Å", "time_zone": zone, "custom": custom}, 201)
+        enrolled = await ferd.post(f"/flows/{saved['id']}/participants", {"person": person["id"]}, 202)
+        participants[zone] = enrolled["items"][0]["participant"]
+    await asyncio.gather(*(ended(ferd.world, saved["id"], participant) for participant in participants.values()))
+    for zone, moments in expected.items():
+        journal = (await ferd.get(f"/participants/{participants[zone]}"))["journal"]
+        went_on = [datetime.fromisoformat(line["at"]) for line in journal if line["event"] == "passed"]
+        late = [at - datetime.fromisoformat(moment) for at, moment in zip(went_on, moments, strict=True)]
+        assert all(timedelta() <= each < timedelta(minutes=5) for each in late), (zone, late)
