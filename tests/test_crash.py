@@ -14,9 +14,10 @@ from temporalio.testing import WorkflowEnvironment
 from activities.mail.compose import message_id
 from flows.outcome import Status
 from store.journeys import EffectRow, EffectStatus, ParticipantRow
+from tests.support.inbox import Inbox
 from tests.support.processes import WORKER, python
 from tests.support.waiting import eventually
-from tests.support.world import Inbox, World, mail, wait
+from tests.support.world import World, mail, wait
 from tests.support.world import world as make_world
 from worker import AT_ONCE
 from workflows.contract import TASK_QUEUE

@@ -29,9 +29,10 @@ from flows.outcome import Status
 from store.enrolments import JobSource
 from store.flows import FlowRow
 from store.journeys import EffectRow, EffectStatus, ParticipantRow
+from tests.support.inbox import Inbox
 from tests.support.running import Running, running
 from tests.support.waiting import eventually
-from tests.support.world import Inbox, World, mail, now
+from tests.support.world import World, mail, now
 from workflows.contract import Command
 from workflows.flow import FlowWorkflow
 from workflows.journey import JourneyWorkflow

@@ -5,13 +5,12 @@ from datetime import timedelta
 import pytest
 
 from activities.enrolling.enrolment import Enrolled
-from activities.life.commands import NotRunnable
 from flows.outcome import Reason, Refusal, Status
 from store.enrolments import EnrolmentJob
 from store.flows import FlowStatus
 from store.journeys import EffectStatus
 from tests.support.waiting import eventually
-from tests.support.world import World, mail, now, wait
+from tests.support.world import Refused, World, mail, now, wait
 
 DAY = timedelta(days=1)
 
@@ -47,13 +46,14 @@ async def test_LIFE_2_run_is_refused_with_every_problem_and_its_remedy(world: Wo
             enrolment={"exclude": "no-such-selection"},
         )
     )
-    with pytest.raises(NotRunnable) as refused:
+    with pytest.raises(Refused) as refused:
         await world.command(flow, "run")
-    found = refused.value.problems
-    assert {problem.step for problem in found} >= {"a", "b"}
-    assert any("from" in problem.pointer for problem in found)
-    assert any("exclude" in problem.pointer for problem in found)
-    assert all(problem.what and problem.remedy for problem in found)
+    assert refused.value.status == 422
+    found = refused.value.problem["problems"]
+    assert {problem["step"] for problem in found if "step" in problem} >= {"a", "b"}
+    assert any("from" in problem["pointer"] for problem in found)
+    assert any("exclude" in problem["pointer"] for problem in found)
+    assert all(problem["what"] and problem["remedy"] and problem["line"] for problem in found)
     assert (await world.row(flow)).status is FlowStatus.DRAFT
 
 

@@ -14,7 +14,6 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities.desk.participants import Participants
 from activities.journeys.steps import Begun
-from activities.life.commands import CommandRefused
 from activities.life.lifecycle import TABLE
 from bench.proofs.findings import Findings
 from bench.proofs.queue import Door, prove
@@ -24,7 +23,7 @@ from store.flows import FlowRow, FlowStatus
 from store.journeys import EffectStatus
 from tests.rules.given import DAY
 from tests.support.waiting import eventually
-from tests.support.world import World, mail, now, wait
+from tests.support.world import Refused, World, mail, now, wait
 from tests.support.world import world as make_world
 from workflows.contract import Command, Done, Hold, Perform, Plan
 
@@ -175,7 +174,7 @@ async def test_LIFE_10_racing_commands_end_in_one_of_the_legal_orders(still_worl
 
         await world.db.write(put)
         answers = await asyncio.gather(*(world.command(flow, given) for given in pair), return_exceptions=True)
-        assert all(not isinstance(answer, BaseException) or isinstance(answer, CommandRefused) for answer in answers)
+        assert all(not isinstance(answer, BaseException) or isinstance(answer, Refused) for answer in answers)
         assert (await world.row(flow)).status in {outcome(order, start) for order in permutations(pair)}, pair
 
 
@@ -190,7 +189,7 @@ async def test_LIFE_10_an_operator_and_the_temporal_ui_race(world: World, ours: 
         await world.life(flow).signal(theirs)
 
     async def operator() -> None:
-        with contextlib.suppress(CommandRefused):
+        with contextlib.suppress(Refused):
             await world.command(flow, ours)
 
     await asyncio.gather(operator(), ui())

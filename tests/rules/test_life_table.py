@@ -7,17 +7,13 @@ from dataclasses import dataclass
 import pytest
 from typer.main import get_command
 
-from activities.editing.versions import EditRefused
-from activities.life import commands
-from activities.life.commands import CommandRefused
 from activities.life.lifecycle import COMMANDS, MEANING, TABLE, allowed
 from cli import app
 from store.flows import FlowRow, FlowStatus
 from tests.support.dump import contents
 from tests.support.histories import ROOT
 from tests.support.running import problem, running
-from tests.support.world import World, mail, now
-from workflows.contract import Command
+from tests.support.world import FILE, Refused, World, file_of, mail, taken
 from workflows.flow import FlowWorkflow
 
 COLUMNS = ("run", "pause", "resume", "off", "close", "end", "stop", "delete", "edit")
@@ -61,14 +57,14 @@ async def in_status(world: World, name: str, status: FlowStatus) -> str:
 
 
 async def do(world: World, flow: str, act: str) -> None:
+    """Over HTTP. Raises Refused."""
     if act == "delete":
-        await world.core.dispatcher.write(lambda session: commands.delete(session, flow, now()))
+        taken(await world.api.delete(f"/v1/flows/{flow}"))
     elif act == "edit":
-        name = flow.removesuffix(f"-{world.suffix}")
-        await world.edit(world.definition(name, mail("hello"), mail("more")))
+        new = world.definition(flow.removesuffix(f"-{world.suffix}"), mail("hello"), mail("more"))
+        taken(await world.api.put(f"/v1/flows/{flow}", content=file_of(new), headers=FILE))
     else:
-        given: Command = act  # type: ignore[assignment]
-        await world.command(flow, given)
+        taken(await world.api.post(f"/v1/flows/{flow}/{act}"))
 
 
 @pytest.mark.parametrize("status", FlowStatus)
@@ -79,9 +75,9 @@ async def test_LIFE_11_every_cell_of_the_table(still_world: World, status: FlowS
         flow = await in_status(world, f"{cell.status.value}-{cell.act}", status)
         before = await contents(world.db)
         if cell.says in ("-", "if allowed"):
-            with pytest.raises((CommandRefused, EditRefused)) as refused:
+            with pytest.raises(Refused, match="409") as refused:
                 await do(world, flow, cell.act)
-            assert refused.value.status is status  # type: ignore[attr-defined]
+            assert refused.value.problem["flow_status"] == status
             assert await contents(world.db) == before, cell
         elif cell.says == "=":
             await do(world, flow, cell.act)

@@ -136,8 +136,8 @@ async def test_TRIG_3_the_filter_is_checked_once_whoever_proposes(world: World) 
     flow = await world.flow("filter", *steps, enrolment=norwegian)
     swede, first, second = [await world.person(country=country) for country in ("SE", "NO", "NO")]
     assert await world.propose(flow, swede) is Refusal.FILTER
-    assert await world.propose(flow, swede, why="selection") is Refusal.FILTER
-    assert await world.propose(flow, swede, why="hand_over") is Refusal.FILTER
+    assert await world.propose_by("selection", flow, swede) is Refusal.FILTER
+    assert await world.propose_by("hand_over", flow, swede) is Refusal.FILTER
     await world.happens("order.placed", swede)
     participant, other = await world.enrol(flow, first), await world.enrol(flow, second)
     assert await enrolled_people(world, flow) == [first, second]
@@ -192,7 +192,7 @@ async def test_TRIG_5_who_is_on_the_exclusion_list_does_not_come_in(still_world:
     flow = await triggered(world, "excluded", ORDER, exclude="staff")
     await world.happens("order.placed", member)
     assert await world.propose(flow, member) is Refusal.EXCLUDED
-    assert await world.propose(flow, member, why="hand_over") is Refusal.EXCLUDED
+    assert await world.propose_by("hand_over", flow, member) is Refusal.EXCLUDED
     assert await world.participants(flow) == []
 
 
@@ -254,7 +254,7 @@ async def test_TRIG_8_a_trigger_marked_again_lets_in_who_took_part_before(world:
     assert await left(world, await world.enrol(flow, person)) is Reason.COMPLETED
     await world.happens("order.placed", person, amount=1)
     assert await world.propose(flow, person) is Refusal.ONCE
-    assert await world.propose(flow, person, why="hand_over") is Refusal.ONCE
+    assert await world.propose_by("hand_over", flow, person) is Refusal.ONCE
     assert len(await world.participants(flow)) == 1
     await world.happens("order.repeated", person)
     *_, second = await world.participants(flow)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx2
 from fastapi import FastAPI
 
 from api.app import create_app
@@ -24,3 +25,10 @@ def borrowed(services: Services) -> Iterator[FastAPI]:
     finally:
         del app.state.services
         idle.append(app)
+
+
+def caller(app: FastAPI, key: str | None = None) -> httpx2.AsyncClient:
+    """A client of an application: with a key, or anybody."""
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx2.AsyncClient(transport=transport, base_url="http://ferd.example", headers=headers)

@@ -12,14 +12,11 @@ from httpx2 import Response
 from sqlmodel import col, select
 
 from activities.mail.tokens import Tokens
-from api.engine import Engine
 from store.journeys import EventRow
-from tests.support.apps import borrowed
+from tests.support.apps import caller
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 from tests.support.world import World
-
-UI = "http://temporal.example:8233"
 
 
 @dataclass
@@ -76,17 +73,16 @@ def problem(status: int, response: Response) -> Any:
 @asynccontextmanager
 async def listening(world: World) -> AsyncIterator[int]:
     """The API over a world on a port of this machine, which it answers."""
-    with borrowed(Engine.of(world.core, world.client, world.settings, UI)) as app:
-        server = uvicorn.Server(
-            uvicorn.Config(app, host="127.0.0.1", port=free_port(), log_config=None, lifespan="off")
-        )
-        serving = asyncio.create_task(server.serve())
-        try:
-            await eventually(lambda: _started(server, serving))
-            yield server.config.port
-        finally:
-            server.should_exit = True
-            await serving
+    server = uvicorn.Server(
+        uvicorn.Config(world.app, host="127.0.0.1", port=free_port(), log_config=None, lifespan="off")
+    )
+    serving = asyncio.create_task(server.serve())
+    try:
+        await eventually(lambda: _started(server, serving))
+        yield server.config.port
+    finally:
+        server.should_exit = True
+        await serving
 
 
 async def _started(server: uvicorn.Server, serving: "asyncio.Task[None]") -> bool:
@@ -98,12 +94,5 @@ async def _started(server: uvicorn.Server, serving: "asyncio.Task[None]") -> boo
 @asynccontextmanager
 async def running(world: World) -> AsyncIterator[Running]:
     """The API over a world."""
-    engine = Engine.of(world.core, world.client, world.settings, UI)
-    key = {"Authorization": f"Bearer {world.settings.api_key.get_secret_value()}"}
-    with borrowed(engine) as app:
-        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-        async with (
-            httpx2.AsyncClient(transport=transport, base_url="http://ferd.example", headers=key) as api,
-            httpx2.AsyncClient(transport=transport, base_url="http://ferd.example") as public,
-        ):
-            yield Running(world, api, public)
+    async with caller(world.app) as public:
+        yield Running(world, world.api, public)

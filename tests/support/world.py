@@ -4,20 +4,16 @@ Everything is real but the clock: journeys run on the shared Temporal server, wh
 """
 
 import asyncio
-import email
-import email.policy
-import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+import httpx2
+from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlmodel import col, func, select
 from temporalio.client import Client, WorkflowHandle
@@ -29,78 +25,27 @@ from activities.crm.suppression import Suppression
 from activities.editing import versions
 from activities.enrolling.enrolment import Enrolled, Proposal
 from activities.enrolling.events import Event
-from activities.life.commands import Commanded, command
+from activities.life.commands import Commanded
+from api.engine import Engine
 from flows.definition import Flow
-from flows.outcome import Refusal
+from flows.facts import Values
+from flows.outcome import Refusal, Status
 from settings import Settings
 from store.columns import new_id
 from store.database import Database
-from store.flows import FlowRow
+from store.flows import FlowRow, FlowStatus
 from store.journeys import EffectRow, JournalRow, MessageRow, ParticipantRow
 from store.library import ContentRow, LinkRow
 from store.people import Person, Selection, SelectionMember
-from tests.support.ports import free_port
+from tests.support.apps import borrowed, caller
+from tests.support.inbox import Inbox
 from tests.support.waiting import eventually
 from worker import FerdPlugin
 from workflows.contract import Command, flow_id, journey_id
 
+UI = "http://temporal.example:8233"
+FILE = {"Content-Type": "application/json"}
 SENDER = {"from": "hello@fjord.example", "reply_to": "same_as_from"}
-
-
-class Inbox:
-    """A mail server that keeps what it gets, in the order of arrival, with whom each mail was for.
-
-    `answer` may be set to refuse; empty, it keeps the mail and hangs up without a word. `refused` are recipients, each
-    with the answer that it gets. A mail to one who is `slow` is kept, and answered once the event is set.
-    """
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-        self.recipients: list[list[str]] = []
-        self.answer = "250 OK"
-        self.refused: dict[str, str] = {}
-        self.slow: dict[str, threading.Event] = {}
-        self.port = free_port()
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
-
-    async def handle_RCPT(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        """Called by aiosmtpd."""
-        if address in self.refused:
-            return self.refused[address]
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        """Called by aiosmtpd."""
-        content = envelope.content if isinstance(envelope.content, bytes) else b""
-        if not self.answer:
-            assert server.transport is not None
-            server.transport.close()
-        if not self.answer or self.answer.startswith("250"):
-            self.recipients.append([str(address) for address in envelope.rcpt_tos])
-            self.mails.append(email.message_from_bytes(content, policy=email.policy.default))
-        for event in [self.slow[address] for address in envelope.rcpt_tos if address in self.slow]:
-            await asyncio.to_thread(event.wait, 60)
-        return self.answer
-
-    def start(self) -> None:
-        """Listen."""
-        self._controller.start()
-
-    def stop(self) -> None:
-        """Close the door."""
-        self._controller.stop()
-
-    @property
-    def subjects(self) -> list[str]:
-        """The subjects, in the order of arrival."""
-        return [str(mail["Subject"]) for mail in self.mails]
-
-    def to(self, address: str) -> list[EmailMessage]:
-        """The mails to one address."""
-        return [mail for mail in self.mails if address in str(mail["To"])]
 
 
 @dataclass
@@ -111,6 +56,8 @@ class World:
     client: Client
     settings: Settings
     core: Core
+    app: FastAPI
+    api: httpx2.AsyncClient
     inbox: Inbox
     queue: str
     suffix: str = field(default_factory=lambda: uuid4().hex[:8])
@@ -195,8 +142,8 @@ class World:
         )
 
     async def save(self, flow: Flow) -> str:
-        """Save a new flow."""
-        await self.core.dispatcher.write(lambda session: versions.create(session, flow, "", now()) and None)
+        """Save a flow file over HTTP."""
+        taken(await self.api.post("/v1/flows", content=file_of(flow), headers=FILE))
         return flow.id
 
     async def edit(self, flow: Flow, *, dry_run: bool = False) -> versions.Edited:
@@ -214,10 +161,9 @@ class World:
         return flow
 
     async def command(self, flow: str, given: Command) -> Commanded:
-        """Give a flow a command, as the API does."""
-        return await self.core.dispatcher.write(
-            lambda session: command(session, self.core.definitions, self.core.crm.catalog(session), flow, given, now())
-        )
+        """Give a flow a command over HTTP."""
+        answer = taken(await self.api.post(f"/v1/flows/{flow}/{given}"))
+        return Commanded(FlowStatus(answer["status"]), answer["under_way"])
 
     async def row(self, flow: str) -> FlowRow:
         """The flow's row."""
@@ -229,17 +175,26 @@ class World:
 
     # --- participants ---------------------------------------------------------------------------------------------
 
-    async def propose(self, flow: str, person: str, **given: Any) -> Enrolled | Refusal:
-        """Propose a person to a flow by the API."""
+    async def propose(self, flow: str, person: str, *, again: bool = False) -> Enrolled | Refusal:
+        """Propose a person to a flow over HTTP."""
+        body = {"person": person, "again": again}
+        [answer] = taken(await self.api.post(f"/v1/flows/{flow}/participants", json=body))["items"]
+        if answer["outcome"] == "refused":
+            return Refusal(answer["reason"])
+        return Enrolled(answer["participant"], Status.QUEUED if answer["outcome"] == "queued" else Status.ACTIVE)
+
+    async def propose_by(self, why: str, flow: str, person: str, event: Values | None = None) -> Enrolled | Refusal:
+        """Propose a person as something else does than the API: a hand-over, a selection, a trigger with its event."""
         return await self.core.dispatcher.write(
-            lambda session: self.core.enrolment.propose(
-                session, Proposal(flow, person, given.pop("why", "api"), **given), now()
-            )
+            lambda session: self.core.enrolment.propose(session, Proposal(flow, person, why, event=event), now())
         )
 
-    async def enrol(self, flow: str, person: str | None = None, **given: Any) -> str:
-        """Enrol a person (a new one, if none is given); the participant's id."""
-        answer = await self.propose(flow, person or await self.person(), **given)
+    async def enrol(
+        self, flow: str, person: str | None = None, *, again: bool = False, event: Values | None = None
+    ) -> str:
+        """Enrol a person (a new one, if none is given), or have an event's data do it; the participant's id."""
+        who = person or await self.person()
+        answer = await (self.propose_by("trigger", flow, who, event) if event else self.propose(flow, who, again=again))
         assert isinstance(answer, Enrolled), answer
         return answer.participant
 
@@ -335,6 +290,26 @@ class World:
         return await self.db.read(lambda session: session.scalars(query).one())
 
 
+class Refused(Exception):
+    """The API said no: its problem."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(f"{status}: {problem}")
+        self.status, self.problem = status, problem
+
+
+def file_of(flow: Flow) -> str:
+    """The flow as a file."""
+    return flow.model_dump_json(by_alias=True, exclude_defaults=True, indent=1)
+
+
+def taken(answer: httpx2.Response) -> Any:
+    """What the API answered. Raises Refused."""
+    if answer.is_success:
+        return answer.json() if answer.content else None
+    raise Refused(answer.status_code, answer.json())
+
+
 def now() -> datetime:
     """The time of this machine."""
     return datetime.now(UTC)
@@ -378,13 +353,16 @@ async def world(
     try:
         suppression = Suppression(settings.signing_keys)
         core = Core.build(db, client, task_queue=queue, suppression=suppression)
-        small = World(env, client, settings, core, inbox, queue)
-        await small.content()
-        if worker:
-            async with small.worker():
-                yield small
-        else:
-            yield small
+        engine = Engine.of(core, client, settings, UI)
+        with borrowed(engine) as app:
+            async with caller(app, settings.api_key.get_secret_value()) as api:
+                small = World(env, client, settings, core, app, api, inbox, queue)
+                await small.content()
+                if worker:
+                    async with small.worker():
+                        yield small
+                else:
+                    yield small
     finally:
         inbox.stop()
         db.close()
