@@ -10,7 +10,7 @@ How values are compared:
   number counts as one, because forms deliver text; likewise true, yes, on, 1 and false, no, off, 0 where it is a flag.
 * `before` and `after` a date compare days in the given zone: `after 2026-12-31` begins on January 1st. With a time they
   compare moments. Dates and times without an offset are in the given zone; a date compared with a moment is its
-  midnight.
+  midnight. `is` and `in` do the same wherever data may be dates, which is everywhere but in text of our own.
 * A list satisfies `is`, `contains` and `in` if one of its entries is the value; `is_not` and `not_in` if none is.
 """
 
@@ -193,7 +193,7 @@ def _compare(comparison: Comparison, data: object, zone: tzinfo) -> bool:
     if op == "starts_with":
         return False
     wanted = value if isinstance(value, tuple) else (value,)
-    timed = fields.field_type(comparison.field) in (FieldType.DATE, FieldType.DATETIME)
+    timed = fields.field_type(comparison.field) is not FieldType.TEXT
     found = any(_same(entry, each, timed, zone) for entry in entries for each in wanted)
     return found is (op in ("is", "in", "contains"))
 
@@ -207,8 +207,8 @@ def _same(data: object, value: Scalar | None, timed: bool, zone: tzinfo) -> bool
         return _flag(data) is value
     if isinstance(value, int | float):
         return _number(data) == _number(value)
-    if timed or isinstance(data, date):
-        return _side(data, value, zone) == 0
+    if (timed or isinstance(data, date)) and (side := _side(data, value, zone)) is not None:
+        return side == 0
     text = _text(data)
     return text is not None and text == _text(value)
 
