@@ -7,13 +7,12 @@ from datetime import timedelta
 
 from activities.desk.participants import OperationRefused, Participants, reason_of, status_of
 from activities.enrolling.enrolment import Enrolled
-from activities.life.commands import CommandRefused
 from flows.outcome import Reason, Status
 from store.flows import FlowStatus
 from store.journeys import ParticipantRow
 from tests.model import Model, Someone
 from tests.support.waiting import eventually
-from tests.support.world import World, now
+from tests.support.world import Refused, World, now
 from workflows.contract import Command
 
 ORDER = ("a", "listen", "c")
@@ -67,7 +66,7 @@ class Walk:
         try:
             await self.world.command(self.flow, given)
             assert allowed
-        except CommandRefused:
+        except Refused:
             assert not allowed
 
     async def operates(self) -> None:
