@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar, get_args
 
 import structlog
@@ -24,7 +24,9 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from flows.outcome import Status
 from store.database import Database
+from store.journeys import ParticipantRow
 from workflows.contract import (
     FERD_FLOW,
     FERD_PERSON,
@@ -93,6 +95,13 @@ Asked = StartJourney | WakeJourney | FlowChanged | StartRepeat
 def ask(session: Session, asked: Asked) -> None:
     """Ask for something to be told to Temporal once this transaction is committed."""
     session.info.setdefault("asked", []).append(asked)
+
+
+def wake(session: Session, participant: ParticipantRow, now: datetime) -> None:
+    """Have a journey look what comes next; marked, so that a lost signal is sent again. A queued one has none yet."""
+    if participant.status is not Status.QUEUED:
+        participant.wake = now
+        ask(session, WakeJourney(participant.flow, participant.id))
 
 
 class Dispatcher:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 from activities.crm.embedded import EmbeddedCrm
 from activities.crm.faults import Missing
 from activities.crm.models import Channel
-from activities.dispatcher import WakeJourney, ask
+from activities.dispatcher import wake
 from activities.journeys.standing import Rules, Standing
 from flows.outcome import Reason, Status
 from flows.steps.base import Leave
@@ -99,10 +99,8 @@ class Erasing:
         )
         for participant in inside.all():
             here = Standing.lock(session, participant, now, self._rules)
-            started = here.row.status is Status.ACTIVE
             here.leave(Leave(Reason.PERSON_DELETED, "the person was erased"))
-            if started:
-                ask(session, WakeJourney(here.row.flow, participant))
+            wake(session, here.row, now)
 
     def _suppress(self, session: Session, row: Person, now: datetime) -> None:
         """Keep the keyed hash of an address that is not to be written to; the address itself goes with the person."""

@@ -12,9 +12,9 @@ from sqlmodel import Session, col
 
 from activities.crm.faults import Fault, Missing, Refused
 from activities.crm.groups import PROJECT, SELECTION
-from activities.dispatcher import WakeJourney, ask
+from activities.dispatcher import wake
 from activities.journeys.standing import Rules, Standing
-from flows.outcome import Reason, Status
+from flows.outcome import Reason
 from flows.planning import Line
 from flows.steps.base import Leave
 from store.inserts import insert_new
@@ -81,14 +81,14 @@ class Merging:
         for here in inside.values():
             here.session.refresh(here.row)
             self._skip_done(here)
-            _wake(here)
+            wake(here.session, here.row, here.now)
 
     def _give_way(self, here: Standing, older: Standing) -> None:
         """The younger of two participations in one flow ends; what it has met counts for the older."""
         met = [at for at in (older.row.success_at, here.row.success_at) if at is not None]
         older.row.success_at = min(met, default=None)
         here.leave(Leave(Reason.MERGED, f"merged: goes on as {older.row.id}"))
-        _wake(here)
+        wake(here.session, here.row, here.now)
 
     def _skip_done(self, here: Standing) -> None:
         """What was done for the other in this flow is behind this one too; not if everyone may come again."""
@@ -154,8 +154,3 @@ def _consents(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
 
 def _union(one: Sequence[str], other: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*one, *other]))
-
-
-def _wake(here: Standing) -> None:
-    if here.row.status is not Status.QUEUED:
-        ask(here.session, WakeJourney(here.row.flow, here.row.id))

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from activities.counting import experiments
 from activities.counting.tally import Measure, count
-from activities.dispatcher import StartJourney, WakeJourney, ask
+from activities.dispatcher import StartJourney, WakeJourney, ask, wake
 from activities.journeys.holds import reasons
 from activities.journeys.standing import Rules, Standing
 from activities.ledger import key_of
@@ -79,7 +79,7 @@ class Participants:
         if "paused" not in here.row.held:
             here.put_on_hold("paused")
             self._told(here, "paused", "paused by hand")
-            _wake(here)
+            wake(session, here.row, here.now)
         return here
 
     def resume(self, session: Session, participant: str, now: datetime) -> Standing:
@@ -88,7 +88,7 @@ class Participants:
         if "paused" in here.row.held:
             here.take_off_hold("paused")
             self._told(here, "resumed", "resumed by hand")
-            _wake(here)
+            wake(session, here.row, here.now)
         return here
 
     def cancel(self, session: Session, participant: str, now: datetime) -> Standing:
@@ -97,10 +97,8 @@ class Participants:
         if status_of(here.row, here.flow) is Status.CANCELLED:
             return here
         _check_inside(here)
-        started = here.row.status is Status.ACTIVE
         here.leave(Leave(Reason.BY_HAND, "cancelled by hand"))
-        if started:
-            _wake(here)
+        wake(session, here.row, here.now)
         return here
 
     def retry(self, session: Session, participant: str, now: datetime) -> Standing:
@@ -119,7 +117,7 @@ class Participants:
             here.row.holding = False
             row = here.row
             ask(session, StartJourney(row.flow, row.id, row.person, here.plan, here.flow.name, again=True))
-        _wake(here)
+        wake(session, here.row, here.now)
         return here
 
     def skip(self, session: Session, participant: str, now: datetime) -> Standing:
@@ -132,7 +130,7 @@ class Participants:
         # The journey walks on when it is woken, through the gate: not while the flow is paused.
         here.mark_passed(row.step)
         self._told(here, "skipped", "skipped by hand")
-        _wake(here)
+        wake(session, here.row, here.now)
         return here
 
     def remove(self, session: Session, participant: str, now: datetime) -> None:
@@ -177,10 +175,3 @@ def _check_inside(here: Standing) -> None:
 
 def _refused(here: Standing, what: str, remedy: str) -> OperationRefused:
     return OperationRefused(here.row.id, what, remedy, possible(here.row, here.flow))
-
-
-def _wake(here: Standing) -> None:
-    """Have the journey look; marked, so that a lost signal is sent again. A queued one has no journey yet."""
-    if here.row.status is not Status.QUEUED:
-        here.row.wake = here.now
-        ask(here.session, WakeJourney(here.row.flow, here.row.id))

@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlmodel import Session, col
 
-from activities.definitions import Definitions, UnknownFlow
+from activities.definitions import Definitions
 from activities.dispatcher import FlowChanged, ask
 from activities.editing.effects import StepEffect, StepsOccupied, effects
 from activities.life import schedules
-from activities.life.commands import check_runnable
+from activities.life.commands import check_runnable, locked
 from activities.life.lifecycle import TABLE
 from flows.catalog import Catalog
 from flows.definition import Flow
@@ -90,10 +90,7 @@ def replace(
     With `dry_run` nothing is saved, and an edit that the guard would refuse is answered like any other. Raises
     UnknownFlow, StaleEdit, EditRefused, StepsOccupied, and NotRunnable for a flow that runs; then nothing has changed.
     """
-    lock_flow(session, flow.id, exclusive=True)
-    row = session.get(FlowRow, flow.id, with_for_update=True, populate_existing=True)
-    if row is None or row.deleted:
-        raise UnknownFlow(flow.id)
+    row = locked(session, flow.id)
     if expected is not None and expected != row.version:
         raise StaleEdit(flow.id, expected, row.version)
     current = definitions.current(session, row)

@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 from activities.counting import experiments
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions
-from activities.dispatcher import WakeJourney, ask
+from activities.dispatcher import wake
 from activities.enrolling.enrolment import Enrolled, Enrolment, Proposal
 from activities.records import happening
 from flows.definition import Flow
@@ -138,7 +138,7 @@ class Events:
             if participant.id == session.info.get("acting"):
                 continue  # it looks for itself at the end of what it is doing
             if met or self._concerns(participant, outline, row):
-                self.wake(session, participant, now)
+                wake(session, participant, now)
 
     def _meets_success(
         self, session: Session, participant: ParticipantRow, flow: Flow, row: EventRow, now: datetime
@@ -181,12 +181,6 @@ class Events:
         if row.type != "person_updated":
             return False
         return "former_employee" in row.data.get("changed", ()) or enrolment.stay_while_filter_holds
-
-    def wake(self, session: Session, participant: ParticipantRow, now: datetime) -> None:
-        """Have a journey look what comes next; marked, so that a lost signal is sent again."""
-        if participant.status is Status.ACTIVE:
-            participant.wake = now
-            ask(session, WakeJourney(participant.flow, participant.id))
 
     def _trigger(self, session: Session, row: EventRow, now: datetime) -> None:
         open_flows = session.execute(

@@ -1,10 +1,10 @@
 """Where someone who leaves a flow goes next: another flow, a selection (STEP_16, STEP_17)."""
 
 from activities.crm.embedded import EmbeddedCrm
-from activities.dispatcher import WakeJourney, ask
+from activities.dispatcher import wake
 from activities.enrolling.enrolment import Enrolled, Enrolment, Proposal
 from activities.journeys.standing import Standing
-from flows.outcome import HandOver, Reason, Status
+from flows.outcome import HandOver, Reason
 from flows.planning import Line
 from flows.ports import ChangeMembership
 from flows.steps.base import Leave
@@ -33,10 +33,6 @@ class HandOvers:
 
 def leave_for(here: Standing, flow: str) -> None:
     """Drop out of this flow, because the person has come into another one that says so (TRIG_6)."""
-    row, started = here.row, here.row.status is Status.ACTIVE
-    if not row.status.inside:
-        return
-    here.leave(Leave(Reason.LEFT_FOR_OTHER, f"enrolled in {flow}"))
-    if started:
-        row.wake = here.now
-        ask(here.session, WakeJourney(row.flow, row.id))
+    if here.row.status.inside:
+        here.leave(Leave(Reason.LEFT_FOR_OTHER, f"enrolled in {flow}"))
+        wake(here.session, here.row, here.now)

@@ -10,11 +10,11 @@ from sqlmodel import Session, col
 from activities import ledger
 from activities.crm.groups import lock_people
 from activities.crm.values import email_key
-from activities.dispatcher import WakeJourney, ask
+from activities.dispatcher import wake
 from activities.enrolling.events import Event, Events
 from activities.journeys.standing import Rules, Standing, UnknownParticipant
 from activities.mail.reports import Kind, Reply, Report
-from flows.outcome import Reason, Status
+from flows.outcome import Reason
 from flows.steps.base import Leave
 from store.journeys import EffectRow, EffectStatus, JournalRow, MessageRow
 from store.people import Person
@@ -123,11 +123,8 @@ class Deliveries:
         row = here.row
         if not row.status.inside or row.generation < here.flow.generation or BOUNCED in row.awaits:
             return
-        started = row.status is Status.ACTIVE
         here.leave(Leave(Reason.UNREACHABLE, "the e-mail came back: nobody is reached at this address"))
-        if started:
-            row.wake = now
-            ask(session, WakeJourney(row.flow, row.id))
+        wake(session, row, now)
 
     # --- SMS -----------------------------------------------------------------------------------------------------
 

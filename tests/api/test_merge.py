@@ -1,11 +1,19 @@
 """Two people turn out to be one."""
 
 import asyncio
+import threading
+from datetime import timedelta
 
-from flows.outcome import Reason, Refusal
+import pytest
+from sqlmodel import col, update
+
+from activities.dispatcher import Dispatcher
+from flows.outcome import Reason, Refusal, Status
+from store.journeys import EffectStatus, ParticipantRow
 from tests.rules.given import DAY, ended, is_member, left, resting, subscription_type
 from tests.support.running import Running, expect, problem
-from tests.support.world import mail, wait
+from tests.support.waiting import eventually
+from tests.support.world import mail, now, wait
 
 
 async def merged(ferd: Running, person: str, into: str) -> dict[str, object]:
@@ -110,3 +118,101 @@ async def test_PART_9_what_cannot_be_merged_changes_nothing(still_ferd: Running)
     problem(404, await still_ferd.api.post(f"/v1/people/{person}/merge", json={"into": "nobody"}))
     problem(404, await still_ferd.api.post("/v1/people/nobody/merge", json={"into": person}))
     assert (await still_ferd.get(f"/people/{person}"))["id"] == person
+
+
+PAID = {"id": "paid", "kind": "wait_for_action", "actions": [{"event": "order.paid"}], "within": "none"}
+
+
+async def test_PART_9_what_the_other_has_done_ends_the_wait_of_the_one_that_stays(ferd: Running) -> None:
+    """PART_9, STEP_14: an event of the person who goes counts for the older participation, which waits for it."""
+    world = ferd.world
+    flow = await world.flow("paid", PAID, mail("thanks"))
+    stays, gone = await world.person(), await world.person()
+    older, younger = await world.enrol(flow, stays), await world.enrol(flow, gone)
+    for participant in (older, younger):
+        await resting(world, participant, "paid")
+    await ferd.post(f"/participants/{younger}/pause")
+    await world.happens("order.paid", gone)
+    await merged(ferd, gone, stays)
+    assert await left(world, younger) is Reason.MERGED
+    assert await left(world, older) is Reason.COMPLETED
+    assert len(world.inbox.mails) == len(world.inbox.to(f"{stays}@x.example")) == 1
+
+
+async def test_PART_9_an_effect_that_runs_for_the_one_is_not_begun_for_the_other(ferd: Running) -> None:
+    """PART_9, SAFE_1: merged while the younger one's mail is in the mail server's hands."""
+    world, answered = ferd.world, threading.Event()
+    flow = await world.flow("runs", wait("rest", "3 days"), mail("hello"))
+    stays, gone = await world.person(), await world.person()
+    world.inbox.slow[f"{gone}@x.example"] = answered
+    older, younger = await world.enrol(flow, stays), await world.enrol(flow, gone)
+    for participant in (older, younger):
+        await resting(world, participant, "rest")
+    forward = asyncio.create_task(world.forward(flow, younger, 4 * DAY))
+
+    async def sent() -> int:
+        return len(world.inbox.mails)
+
+    await eventually(sent)
+    await merged(ferd, gone, stays)
+    assert (await world.participant(younger)).reason is Reason.MERGED
+    answered.set()
+    await forward
+    assert await ended(world, flow, older) is Reason.COMPLETED
+    assert world.inbox.subjects == ["hello"]
+    [effect] = await world.effects(younger)
+    assert effect.status is EffectStatus.DONE
+    assert "done for the other already: hello" in [line.text for line in await world.lines(older)]
+
+
+async def test_PART_9_in_a_paused_flow_and_with_a_key(still_ferd: Running) -> None:
+    """PART_9, TRIG_13: of one who is inside and one who queues the older stays; two orders are two participations."""
+    world = still_ferd.world
+    flow = await world.flow("queue", wait("rest", "3 days"))
+    carts = await world.flow(
+        "carts", wait("rest", "3 days"), enrolment={"triggers": [{"event": "order.placed"}], "key": "event.order"}
+    )
+    stays, gone = await world.person(), await world.person()
+    older = await world.enrol(flow, gone)
+    await still_ferd.post(f"/flows/{flow}/pause")
+    younger = await world.enrol(flow, stays)
+    for person, order in ((stays, "a"), (gone, "b"), (gone, "a")):
+        await world.happens("order.placed", person, order=order)
+    await merged(still_ferd, gone, stays)
+    read = {each["id"]: each["status"] for each in (await still_ferd.get("/participants", flow=flow))["items"]}
+    assert read == {older: "active", younger: "cancelled"}
+    inside = [(row.key, row.status, row.reason) for row in await world.participants(carts)]
+    assert inside == [
+        ("a", Status.ACTIVE, None), ("b", Status.ACTIVE, None), ("a", Status.CANCELLED, Reason.MERGED)
+    ]  # fmt: skip
+    assert {row.person for row in await world.participants(carts)} == {stays}
+
+
+@pytest.mark.parametrize("what", ["merge", "erase"])
+async def test_PART_8_PART_9_a_journey_that_heard_nothing_of_it_is_told_again(
+    ferd: Running, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """PART_8, PART_9: Temporal was away at that moment; the sweep tells the journey, which would wait for ever."""
+    world, tell = ferd.world, Dispatcher._tell
+    flow = await world.flow("unheard", PAID, mail("thanks"))
+    stays, gone = await world.person(), await world.person()
+    older, participant = await world.enrol(flow, stays), await world.enrol(flow, gone)
+    for each in (older, participant):
+        await resting(world, each, "paid")
+
+    async def away(*given: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(Dispatcher, "_tell", away)
+    if what == "merge":
+        await merged(ferd, gone, stays)
+    else:
+        await ferd.api.post(f"/v1/people/{gone}/erase")
+    monkeypatch.setattr(Dispatcher, "_tell", tell)
+    row = await world.participant(participant)
+    assert (row.status.inside, row.wake is not None) == (False, True)
+
+    long_ago = update(ParticipantRow).where(col(ParticipantRow.id) == participant)
+    await world.db.write(lambda session: session.execute(long_ago.values(wake=now() - timedelta(hours=1))))
+    await world.core.sweep.once()
+    assert (await world.journey(flow, participant).result())["status"] == row.status.value

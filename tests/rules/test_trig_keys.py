@@ -1,5 +1,6 @@
 """TRIG_6, TRIG_8, TRIG_13: leaving other flows, coming again, and once for each order."""
 
+import threading
 from datetime import timedelta
 from functools import partial
 
@@ -85,6 +86,36 @@ async def test_TRIG_13_one_person_is_inside_once_for_each_order(world: World) ->
     assert [row.key for row in await world.participants(flow)] == ["a", "7", "c"]
 
 
+async def test_TRIG_13_two_carts_each_with_a_success_of_its_own(ferd: Running) -> None:
+    """TRIG_13, STEP_18, TRIG_4: one is bought and the other left; neither can be started again, a third one can."""
+    world = ferd.world
+    flow = await world.flow(
+        "success",
+        wait("rest", "3 days"),
+        mail("reminder"),
+        enrolment={"triggers": [{"event": "cart.filled"}], "key": "event.cart"},
+        success={"any": [{"event": "cart.bought"}]},
+    )
+    person = await world.person()
+    for cart in ("a", "b"):
+        await world.happens("cart.filled", person, cart=cart)
+    first, second = await world.participants(flow)
+    for row in (first, second):
+        await resting(world, row.id, "rest")
+    await world.happens("cart.bought", person, cart="b")
+    assert await left(world, second.id) is Reason.SUCCESS
+    assert await ended(world, flow, first.id) is Reason.COMPLETED
+    assert world.inbox.subjects == ["reminder"]
+    await world.happens("cart.bought", person, cart="a")  # too late
+    read = {each["id"]: each for each in (await ferd.get("/participants", flow=flow))["items"]}
+    assert (read[first.id]["success_at"], read[first.id]["status"]) == (None, "finished")
+    statistics = (await ferd.get(f"/flows/{flow}"))["statistics"]
+    assert (statistics["finished"], statistics["finished_with_success"], statistics["success_rate"]) == (1, 1, 0.5)
+    for cart in ("a", "b", "c"):
+        await world.happens("cart.filled", person, cart=cart)
+    assert [row.key for row in await world.participants(flow)] == ["a", "b", "c"]
+
+
 async def test_TRIG_13_an_action_before_the_wait_counts_if_it_is_of_the_same_order(world: World) -> None:
     flow = await world.flow(
         "before",
@@ -102,3 +133,39 @@ async def test_TRIG_13_an_action_before_the_wait_counts_if_it_is_of_the_same_ord
     await world.forward(flow, second.id, timedelta(hours=2))
     assert await left(world, second.id) is Reason.COMPLETED
     assert await ended(world, flow, first.id) is Reason.NO_ACTION
+
+
+async def test_TRIG_6_also_out_of_a_flow_that_is_paused_and_by_a_trigger(ferd: Running) -> None:
+    """TRIG_6, PART_4: who is held there leaves at once, not at the resume; so does who is paused, or in an effect."""
+    world, answered = ferd.world, threading.Event()
+    waits = await world.flow("waits", wait("rest", "30 days"), mail("never"))
+    acts = await world.flow("acts", mail("hello"), wait("rest", "30 days"))
+    buyers = await world.flow(
+        "buyers", wait("rest", "30 days"), enrolment={"triggers": [{"event": "order.placed"}], "leave": [waits, acts]}
+    )
+    person, alone = await world.person(email="busy@x.example"), await world.person()
+    world.inbox.slow["busy@x.example"] = answered
+    held, paused = await world.enrol(waits, person), await world.enrol(waits, alone)
+    busy = await world.enrol(acts, person)
+    for participant in (held, paused):
+        await resting(world, participant, "rest")
+    await ferd.post(f"/participants/{paused}/pause")
+    await ferd.post(f"/flows/{waits}/pause")
+
+    async def acting() -> bool:
+        return bool(world.inbox.mails)
+
+    await eventually(acting)
+    for each in (person, alone):
+        await world.happens("order.placed", each)
+    for participant in (held, paused, busy):
+        read = await ferd.get(f"/participants/{participant}")
+        assert (read["status"], read["reason"], read["held"]) == ("dropped_out", "left_for_another_flow", [])
+    answered.set()
+    for flow, participant in ((waits, held), (waits, paused), (acts, busy)):
+        assert (await world.journey(flow, participant).result())["reason"] == "left_for_another_flow"
+    assert [effect.status.value for effect in await world.effects(busy)] == ["done"]
+    assert world.inbox.subjects == ["hello"]
+    assert len(await world.participants(buyers)) == 2
+    statistics = (await ferd.get(f"/flows/{waits}"))["statistics"]
+    assert (statistics["dropped_out"], statistics["active"]) == ({"left_for_another_flow": 2}, 0)

@@ -2,14 +2,18 @@
 
 from typing import Any
 
+import pytest
+from sqlmodel import col
+
 from activities.crm.tasks import SaleIn
-from flows.outcome import Reason
+from flows.outcome import Reason, Refusal
+from store.enrolments import RefusalRow
 from store.people import Associate
 from store.work import RequestRow, Sale
-from tests.rules.given import enrolled_people
+from tests.rules.given import enrolled_people, when
 from tests.support.running import Running, expect
 from tests.support.waiting import eventually
-from tests.support.world import World, now, wait
+from tests.support.world import World, mail, now, wait
 
 REST = wait("rest", "30 days")
 SALE: dict[str, Any] = {"id": "sell", "kind": "create_sale", "title": "Beans", "owner": "liv"}
@@ -99,6 +103,40 @@ async def test_TRIG_1_sales_and_requests_set_off_triggers(still_ferd: Running) -
         )
         dry = await still_ferd.post(f"/flows/{draft}/run?dry_run=true")
         assert dry["existing"]["enrolled"] == expected, type
+
+
+@pytest.mark.parametrize("by", ["triggers", "hand-overs"])
+async def test_TRIG_10_a_chain_of_three_flows_comes_to_an_end(world: World, by: str) -> None:
+    """One leads to the next, the last to the first: by triggers each is entered once, by hand-overs twice, not more."""
+    names = ["red", "green", "blue"]
+    flows = [world.id(name) for name in names]
+    for number, name in enumerate(names):
+        following = names[(number + 1) % 3]
+        paint = {"id": "paint", "kind": "update_person", "set": {"person.category": following}}
+        on = {"event": "person_updated", "when": when("person.category", name)}
+        end = {"id": "end", "kind": "finish", "no_success": {"add_to_flow": world.id(following)}}
+        await world.save(
+            world.definition(name, paint, enrolment={"triggers": [on], "once": False})
+            if by == "triggers"
+            else world.definition(name, mail("hello"), end, enrolment={"once": False})
+        )
+    for flow in flows:
+        await world.command(flow, "run")
+    person = await world.person()
+    if by == "triggers":
+        await world.change(person, category="red")
+    else:
+        await world.enrol(flows[0], person)
+    last = await eventually(
+        lambda: world.participants(flows[2]),
+        lambda rows: len(rows) == (1 if by == "triggers" else 2) and not rows[-1].status.inside,
+    )
+    entered = [len(await world.participants(flow)) for flow in flows]
+    assert entered == ([1, 1, 1] if by == "triggers" else [2, 2, 2])
+    text = " ".join(line.text for line in await world.lines(last[-1].id))
+    looped = await world.count(RefusalRow, col(RefusalRow.flow) == flows[0], col(RefusalRow.reason) == Refusal.LOOP)
+    assert looped == 1
+    assert by == "triggers" or "refused: loop" in text
 
 
 async def associate(world: World) -> None:
