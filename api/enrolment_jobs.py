@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from activities.enrolling.jobs import Forecast
+from activities.enrolling.census import Forecast
 from api.engine import Engine, EngineDep
 from api.errors import NotFound
 from api.flows import find

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, model_validator
 from sqlmodel import Session
 
@@ -12,7 +12,7 @@ from activities.crm.models import Incoming
 from activities.crm.values import wrong
 from activities.enrolling.enrolment import Enrolled, Proposal
 from api.engine import Engine, EngineDep
-from api.enrolment_jobs import JobPublic, job_of
+from api.enrolment_jobs import ForecastPublic, JobPublic, job_of, shown
 from api.errors import ProblemDetail, Unprocessable
 from api.flows import find, taking_people
 from api.idempotency import Idempotency, IdempotencyDep
@@ -59,6 +59,7 @@ class EnrolmentAnswer(BaseModel):
 
     items: list[Proposed] = Field(default_factory=list)
     job: JobPublic | None = None
+    forecast: ForecastPublic | None = Field(default=None, description="Dry run: what it would lead to.")
 
 
 @router.post(
@@ -71,9 +72,17 @@ class EnrolmentAnswer(BaseModel):
     responses=problems(404, 409, 413, 415, 422),
 )
 async def enrol(
-    engine: EngineDep, idempotency: IdempotencyDep, response: Response, flow: PathId, body: EnrolmentIn
+    engine: EngineDep,
+    idempotency: IdempotencyDep,
+    response: Response,
+    flow: PathId,
+    body: EnrolmentIn,
+    dry_run: Annotated[bool, Query(description="Enrol nobody; answer how many would come in (TRIG_7).")] = False,
 ) -> Any:
     await engine.db.read(lambda session: find(session, flow))
+    if dry_run:
+        response.status_code = 200
+        return await engine.db.read(partial(_forecast, engine, flow, body))
     if body.selection is not None:
         made = await engine.dispatcher.write(partial(_begin, engine, idempotency, flow, body))
         response.headers["Location"] = f"{PREFIX}/flows/{flow}/enrolments/{made['job']['id']}"
@@ -122,10 +131,24 @@ def _begin(engine: Engine, idempotency: Idempotency, flow: str, body: EnrolmentI
 
     def make() -> EnrolmentAnswer:
         row = taking_people(session, flow)
-        if session.get(Selection, selection) is None:
-            what, remedy = f"There is no selection {selection}.", "GET /v1/selections lists them."
-            raise Unprocessable(what, remedy, problems=[ProblemDetail(pointer="/selection", what=what, remedy=remedy)])
+        _check(session, selection)
         job = engine.core.jobs.begin(session, row, JobSource.SELECTION, at, selection=selection, again=body.again)
         return EnrolmentAnswer(job=job_of(session, job))
 
     return idempotency.once(session, body.model_dump_json(), at, make, 202)
+
+
+def _forecast(engine: Engine, flow: str, body: EnrolmentIn, session: Session) -> EnrolmentAnswer:
+    """What enrolling them now would lead to."""
+    row, jobs, at = taking_people(session, flow), engine.core.jobs, engine.clock()
+    if body.selection is not None:
+        _check(session, body.selection)
+        return EnrolmentAnswer(forecast=shown(jobs.who_is_in(session, row, body.selection, body.again, at)))
+    people = [body.person] if body.person is not None else body.people or []
+    return EnrolmentAnswer(forecast=shown(jobs.who_is_named(session, row, people, body.again, at)))
+
+
+def _check(session: Session, selection: str) -> None:
+    if session.get(Selection, selection) is None:
+        what, remedy = f"There is no selection {selection}.", "GET /v1/selections lists them."
+        raise Unprocessable(what, remedy, problems=[ProblemDetail(pointer="/selection", what=what, remedy=remedy)])

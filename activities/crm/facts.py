@@ -10,7 +10,8 @@ from sqlmodel import Session, SQLModel, col
 from store.database import AS_WRITTEN
 from store.people import Associate, Company, Person
 
-_HIDDEN = {"email_key", "name_key", "deleted_at", "merged_into"}
+HIDDEN = {"email_key", "name_key", "deleted_at", "merged_into"}
+"""Columns that are nobody's fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +58,4 @@ def look_up(session: Session, table: type[SQLModel], id: str | None) -> dict[str
 
 
 def _fields(row: SQLModel) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in type(row).model_fields if name not in _HIDDEN}
+    return {name: getattr(row, name) for name in type(row).model_fields if name not in HIDDEN}

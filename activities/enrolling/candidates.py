@@ -9,7 +9,20 @@ from dataclasses import dataclass
 from heapq import merge
 from itertools import groupby, islice
 
-from sqlalchemy import Select, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    String,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    select,
+)
 from sqlmodel import Session, col
 
 from activities.crm.groups import PROJECT, SELECTION, Kind
@@ -71,7 +84,7 @@ def existing(session: Session, flow: Flow, after: str, limit: int) -> Page:
     """
     triggers = [trigger for trigger in flow.enrolment.triggers if isinstance(trigger, EventTrigger)]
     events = sorted({trigger.event for trigger in triggers} - {SELECTION.event, PROJECT.event})
-    groups = {kind: _narrowed(triggers, kind) for kind in (SELECTION, PROJECT)}
+    groups = {kind: narrowed(triggers, kind) for kind in (SELECTION, PROJECT)}
     found = [
         *(_people_with(session, event, after, limit) for event in events),
         *(_in_groups(session, kind, names, after, limit) for kind, names in groups.items()),
@@ -87,7 +100,7 @@ def existing(session: Session, flow: Flow, after: str, limit: int) -> Page:
     return Page([each for person in people for each in of_person[person]], people[-1] if people else after)
 
 
-def _narrowed(triggers: Iterable[EventTrigger], kind: Kind) -> Sequence[str] | None:
+def narrowed(triggers: Iterable[EventTrigger], kind: Kind) -> Sequence[str] | None:
     """The groups that triggers on joining one are narrowed to; None: some trigger wants any group."""
     names = [getattr(trigger, kind.noun) for trigger in triggers if trigger.event == kind.event]
     return None if None in names else sorted(set(names))
@@ -118,24 +131,33 @@ def _memberships(
         yield Occurrence(person, kind.event, {kind.noun: group})
 
 
+def says(key: str, id: str | SQLColumnExpression[str]) -> ColumnElement[bool]:
+    """In a query over events: the data name this id under the key; a number that looks like it is none."""
+    return cast(col(EventRow.data)[key], String) == literal('"') + id + '"'
+
+
+def still_counts() -> ColumnElement[bool]:
+    """In a query over events: made by a human, about the person, and a sale is still what the event says of it.
+
+    What a colleague bought enrols nobody, then or now.
+    """
+    states = case(_SALE_STATES, value=col(EventRow.type))
+    changed = exists().where(
+        says("sale", col(Sale.id)), col(Sale.person) == col(EventRow.person), col(Sale.state) != states
+    )
+    of_colleague = func.coalesce(says("on", "company"), false())
+    return and_(~col(EventRow.machine), ~of_colleague, ~and_(col(EventRow.type).in_(_SALE_STATES), changed))
+
+
 def _stored(session: Session, events: Sequence[str], people: Sequence[str]) -> Iterator[Occurrence]:
     query = (
         select(col(EventRow.person), col(EventRow.type), col(EventRow.data))
-        .where(col(EventRow.person).in_(people), col(EventRow.type).in_(events), ~col(EventRow.machine))
+        .where(col(EventRow.person).in_(people), col(EventRow.type).in_(events), still_counts())
         .order_by(col(EventRow.at).desc(), col(EventRow.number).desc())
     )
-    states = _sales(session, people) if not _SALE_STATES.keys().isdisjoint(events) else {}
     for person, type, data in session.execute(query.execution_options(yield_per=1_000)):
-        holds = states.get(data.get("sale", ""), _SALE_STATES.get(type)) == _SALE_STATES.get(type)
-        # What a colleague bought enrols nobody, then or now.
-        if data.get("on") != "company" and (type not in _SALE_STATES or holds):
-            yield Occurrence(person, type, data)
+        yield Occurrence(person, type, data)
 
 
 _SALE_STATES = {"sale_sold": "sold", "sale_lost": "lost"}
 """What a sale has to be still, for its event to hold."""
-
-
-def _sales(session: Session, people: Sequence[str]) -> dict[str, str]:
-    rows = session.execute(select(col(Sale.id), col(Sale.state)).where(col(Sale.person).in_(people)))
-    return {id: state for id, state in rows}

@@ -6,7 +6,6 @@ on after its last page, and two that work on it at once do not take anybody twic
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -18,7 +17,9 @@ from activities.crm.embedded import EmbeddedCrm
 from activities.crm.groups import PROJECT, SELECTION, Kind
 from activities.definitions import Definitions
 from activities.dispatcher import FlowChanged, ask
+from activities.enrolling import census
 from activities.enrolling.candidates import Occurrence, Page, existing, joined, listed
+from activities.enrolling.census import Forecast
 from activities.enrolling.enrolment import Enrolment, Proposal
 from flows.events import ScheduleTrigger, key_value
 from flows.outcome import Refusal
@@ -34,14 +35,6 @@ _CHUNK = 1_000  # rows of a list in a statement
 
 _JOINED = {SELECTION.noun: JobSource.JOINED_SELECTION, PROJECT.noun: JobSource.JOINED_PROJECT}
 _WHY = {JobSource.SELECTION: "selection", JobSource.PEOPLE: "list", JobSource.SCHEDULE: "schedule"}
-
-
-@dataclass(slots=True)
-class Forecast:
-    """What would become of people: how many would come in, and why the others would not."""
-
-    enrolled: int = 0
-    refused: Counter[Refusal] = field(default_factory=Counter)
 
 
 class Overtaken(Exception):
@@ -203,34 +196,56 @@ class EnrolmentJobs:
 
     async def who_matches(self, db: Database, flow: FlowRow, outline: Outline, now: datetime) -> Forecast:
         """What `existing` would lead to, if the flow took people and stood as in `outline`; changes nothing."""
-        return await self._forecast(
+        if census.can_count(outline.flow):
+            return await db.read(lambda session: census.existing(session, self._crm, flow, outline, now))
+        return await self.walk(
             db, lambda session, after: existing(session, outline.flow, after, PAGE), flow, outline, now
         )
 
     async def who_joins(
         self, db: Database, flow: FlowRow, kind: Kind, group: str, people: Sequence[str], now: datetime
     ) -> Forecast:
-        """What these people's joining a selection or project would lead to in a flow; changes nothing."""
+        """What the joining of these people, who exist, would lead to in a flow; changes nothing."""
+        outline = await db.read(lambda session: self._definitions.current(session, flow))
+        if census.can_count(outline.flow):
+            return await db.read(
+                lambda session: census.joining(session, self._crm, flow, outline, kind, group, people, now)
+            )
 
         def page(session: Session, after: str) -> Page:
             first = int(after or 0)
             chunk = people[first : first + PAGE]
             return Page(joined(chunk, kind, group), str(first + len(chunk)))
 
-        outline = await db.read(lambda session: self._definitions.current(session, flow))
-        return await self._forecast(db, page, flow, outline, now)
+        return await self.walk(db, page, flow, outline, now)
 
-    async def _forecast(
+    def who_is_in(self, session: Session, flow: FlowRow, selection: str, again: bool, now: datetime) -> Forecast:
+        """What proposing the members of a selection would lead to; nobody comes by an event, so all can be counted."""
+        outline = self._definitions.current(session, flow)
+        return census.members(session, self._crm, flow, outline, selection, again, now)
+
+    def who_is_named(
+        self, session: Session, flow: FlowRow, people: Sequence[str], again: bool, now: datetime
+    ) -> Forecast:
+        """What proposing these people by the API would lead to."""
+        forecast, outline = Forecast(), self._definitions.current(session, flow)
+        proposals = [Proposal(flow.id, person, "api", again=again) for person in people]
+        for answer in self._enrolment.rehearse(session, proposals, flow, outline, now):
+            forecast.add(answer)
+        return forecast
+
+    async def walk(
         self, db: Database, page_of: Callable[[Session, str], Page], flow: FlowRow, outline: Outline, now: datetime
     ) -> Forecast:
+        """What would become of everybody on these pages, each asked singly; for what `census` cannot count."""
         forecast, after = Forecast(), ""
         while True:
             page, answers = await db.read(partial(self._rehearse, page_of, after, flow, outline, now))
             if not page.occurrences:
                 return forecast
             after = page.after
-            forecast.enrolled += sum(answer is None for answer in answers)
-            forecast.refused.update(answer for answer in answers if answer is not None)
+            for answer in answers:
+                forecast.add(answer)
 
     def _rehearse(
         self,

@@ -49,6 +49,7 @@ async def people(world: World, number: int, country: str | None = None) -> list[
 
 
 async def test_TRIG_11_a_selection_is_enrolled_with_progress_and_each_refusal_has_its_reason(ferd: Running) -> None:
+    """TRIG_7: and a dry run gives the number beforehand."""
     world = ferd.world
     norwegians, swedes = await people(world, PAGE + 10, country="NO"), await people(world, 5, country="SE")
     await world.selection("all", *norwegians, *swedes)
@@ -57,6 +58,11 @@ async def test_TRIG_11_a_selection_is_enrolled_with_progress_and_each_refusal_ha
         "bulk", wait("rest", "30 days"), enrolment={"filter": when("person.country", "NO"), "exclude": "staff"}
     )
     before = await world.enrol(flow, norwegians[1])
+    for given in ({"selection": "all"}, {"people": [*norwegians, *swedes]}):
+        would = (await ferd.post(f"/flows/{flow}/participants?dry_run=true", given))["forecast"]
+        assert would["enrolled"] == PAGE + 8
+        assert would["refused"] == {"filter": 5, "on_exclusion_list": 1, "already_active": 1}
+    assert len(await world.participants(flow)) == 1
     answer = await ferd.post(f"/flows/{flow}/participants", {"selection": "all"}, 202)
     path = f"/flows/{flow}/enrolments/{answer['job']['id']}"
     job = await eventually(lambda: ferd.get(path), lambda job: job["done"])
