@@ -30,11 +30,10 @@ from activities.files import StoredFiles
 from activities.journeys.pace import Limits
 from activities.mail.smtp import SmtpMail
 from activities.mail.tokens import Tokens
-from activities.outside import webhook
-from activities.outside.elsewhere import NOTHING_ELSEWHERE, Elsewhere
-from activities.outside.superoffice import effects as superoffice
+from activities.outside import choice, webhook
 from activities.outside.superoffice.client import Access, SuperOffice
 from activities.outside.superoffice.copying import Copy
+from activities.outside.superoffice.effects import SuperOfficeCrm
 from activities.outside.superoffice.lists import Lists
 from activities.outside.superoffice.pulling import Pull
 from activities.outside.superoffice.reading import Reading
@@ -118,7 +117,7 @@ class _Room:
         self._db = Database(settings.database_url.get_secret_value())
         suppression = Suppression(settings.signing_keys, keep=settings.keep_blocked)
         self.web = Web(private=settings.private_webhooks)
-        elsewhere, crm = _crm(settings, self._db, self.web)
+        elsewhere, crm = choice.elsewhere(settings.crm), _crm(settings, self._db, self.web)
         self.core = Core.build(
             self._db,
             client,
@@ -183,13 +182,12 @@ class _Room:
             self._db.close()
 
 
-def _crm(settings: Settings, db: Database, web: Web) -> tuple[Elsewhere, Port[Any]]:
-    """What leaves our store for the CRM that was chosen, and the port that takes it there."""
-    url, secret = settings.crm_url or "", settings.crm_secret.get_secret_value() if settings.crm_secret else ""
+def _crm(settings: Settings, db: Database, web: Web) -> Port[Any]:
+    """The port that takes to another CRM what leaves our store for it."""
     if settings.crm == "superoffice":
-        return superoffice.ELSEWHERE, superoffice.SuperOfficeCrm(db, _superoffice(settings, web), now)
-    elsewhere = webhook.ELSEWHERE if settings.crm == "webhook" else NOTHING_ELSEWHERE
-    return elsewhere, webhook.WebhookCrm(db, web, webhook.CrmAddress(url, secret), now)
+        return SuperOfficeCrm(db, _superoffice(settings, web), now)
+    secret = settings.crm_secret.get_secret_value() if settings.crm_secret else ""
+    return webhook.WebhookCrm(db, web, webhook.CrmAddress(settings.crm_url or "", secret), now)
 
 
 def _superoffice(settings: Settings, web: Web) -> SuperOffice:

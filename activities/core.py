@@ -98,7 +98,7 @@ class Core:
         def leave(session: Session, participant: str, to: str, at: datetime) -> None:  # likewise
             leave_for(Standing.lock(session, participant, at, rules), to)
 
-        crm = EmbeddedCrm(occur, came_together, suppression)
+        crm = EmbeddedCrm(occur, came_together, suppression, elsewhere.refuses)
         enrolment = Enrolment(definitions, crm, leave)
         events = Events(definitions, crm, enrolment)
         jobs = EnrolmentJobs(definitions, crm, enrolment)

@@ -11,6 +11,7 @@ from temporalio.client import Client
 
 from activities.core import Core
 from activities.crm.suppression import Suppression
+from activities.outside import choice
 from api import mailbox, phone
 from api.app import create_app, create_public_side
 from api.engine import Engine
@@ -68,7 +69,7 @@ def _server(app: FastAPI, host: str, port: int) -> _Server:
 def build(settings: Settings, db: Database, client: Client) -> FastAPI:
     """The application with everything behind it, and the local mailbox and phone if messages go there."""
     suppression = Suppression(settings.signing_keys, keep=settings.keep_blocked)
-    core = Core.build(db, client, suppression=suppression)
+    core = Core.build(db, client, suppression=suppression, elsewhere=choice.elsewhere(settings.crm))
     engine = Engine.of(core, client, settings, _temporal_ui(settings, client))
     app = create_app(engine)
     if mailbox.is_local(settings):

@@ -66,6 +66,9 @@ class Catalog(Protocol):
         Without a name: what is usual where no type is given.
         """
 
+    def refusals(self, step: "Action") -> Iterator[Problem]:
+        """What the CRM behind ferd can never do of a step."""
+
     def custom_fields(self) -> Mapping[str, Field]:
         """The custom fields that were declared, by their paths: `person.custom.score`."""
 
@@ -124,6 +127,10 @@ class GivenCatalog:
     def choices(self, kind: Kind, name: str | None, of: str) -> list[str] | None:
         """As given; what was not given is not known."""
         return self.permitted.get((kind, name, of))
+
+    def refusals(self, step: "Action") -> Iterator[Problem]:
+        """None: the CRM is ferd's own."""
+        return iter(())
 
     def custom_fields(self) -> Mapping[str, Field]:
         """As given."""

@@ -131,7 +131,8 @@ def _steps(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
     first: dict[str, Place] = {}
     sequences: defaultdict[Place, list[BaseStep]] = defaultdict(list)
     for place, step in flow.walk():
-        for problem in step.problems(flow, catalog):
+        refused = catalog.refusals(step) if isinstance(step, Action) else ()
+        for problem in (*step.problems(flow, catalog), *refused):
             yield problem.under(*place, step=step.id)
         if step.id in first:
             yield Problem(

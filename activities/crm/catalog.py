@@ -1,6 +1,6 @@
 """The names that flows may refer to, from the store (LIFE_2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sqlalchemy import select
 from sqlmodel import Session, SQLModel, col
@@ -9,6 +9,7 @@ from activities.crm.custom import declared
 from activities.crm.kinds import permits
 from flows.catalog import Acting, Kind
 from flows.fields import Field
+from flows.problems import Problem
 from flows.reactions import REACTIONS
 from flows.steps.base import Action
 from store.flows import FlowRow
@@ -38,11 +39,21 @@ _TABLES: Mapping[Kind, type[SQLModel]] = {
 _MOST_NAMES = 1_000
 
 
+Refuses = Callable[[Action], Iterator[Problem]]
+"""Tells the problems of a step that the CRM behind can never do."""
+
+
+def nothing_refused(_: Action) -> Iterator[Problem]:
+    """A CRM that can do every step."""
+    return iter(())
+
+
 class StoreCatalog:
     """flows.catalog.Catalog over one transaction. Asking about what does not exist raises NoResultFound."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, refuses: Refuses = nothing_refused) -> None:
         self._session = session
+        self._refuses = refuses
 
     def exists(self, kind: Kind, name: str) -> bool:
         """Whether there is such a thing; a deleted flow is not."""
@@ -83,6 +94,10 @@ class StoreCatalog:
         """What the type permits, by its settings."""
         row = self._session.get(_TABLES[kind], name) if name is not None else None
         return permits(kind, row.model_dump() if row is not None else None, of)
+
+    def refusals(self, step: Action) -> Iterator[Problem]:
+        """As the CRM behind says."""
+        return self._refuses(step)
 
     def custom_fields(self) -> Mapping[str, Field]:
         """Those of people and of companies."""

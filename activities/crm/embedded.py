@@ -9,7 +9,7 @@ from sqlmodel import Session, SQLModel, col
 
 from activities.crm import changes, companies, people, work
 from activities.crm.bulk import Bulk
-from activities.crm.catalog import StoreCatalog
+from activities.crm.catalog import Refuses, StoreCatalog, nothing_refused
 from activities.crm.companies import Companies
 from activities.crm.facts import PersonFacts, facts_of, load, look_up
 from activities.crm.faults import CrmError, Missing
@@ -46,8 +46,13 @@ class EmbeddedCrm:
     transactional = True
 
     def __init__(
-        self, occur: Occur, came_together: CameTogether | None = None, suppression: Suppression | None = None
+        self,
+        occur: Occur,
+        came_together: CameTogether | None = None,
+        suppression: Suppression | None = None,
+        refuses: Refuses = nothing_refused,
     ) -> None:
+        self._refuses = refuses
         self.suppression = suppression or Suppression()
         self.people = People(occur)
         self.companies = Companies(occur)
@@ -102,7 +107,7 @@ class EmbeddedCrm:
 
     def catalog(self, session: Session) -> StoreCatalog:
         """The names that flows may refer to."""
-        return StoreCatalog(session)
+        return StoreCatalog(session, self._refuses)
 
     def address_key(self, channel: Channel, address: str) -> str:
         """An address as it is compared; mobile numbers are kept in E.164 and compared as they are."""

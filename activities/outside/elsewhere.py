@@ -1,21 +1,16 @@
 """Which requests of steps a CRM that is not ours carries out."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from activities.crm.catalog import Refuses, nothing_refused
 from flows.ports import Done
-from flows.problems import Problem
-from flows.steps.base import Action
 
 
 def as_asked(request: Any, _: Done) -> Any:
     """The copy does the same."""
     return request
-
-
-def _nothing(_: Action) -> Iterator[Problem]:
-    return iter(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +25,7 @@ class Elsewhere:
     requests: Collection[type] = ()
     copies: Mapping[type, Callable[[Any, Done], Any]] = field(default_factory=dict)
     unkeyed: Collection[str] = ()
-    refuses: Callable[[Action], Iterator[Problem]] = _nothing
+    refuses: Refuses = nothing_refused
 
 
 NOTHING_ELSEWHERE = Elsewhere()

@@ -171,6 +171,7 @@ async def test_TRIG_1_everything_is_pulled_page_by_page_goes_on_after_a_fault_an
     there.companies[18] = {"ContactId": 18, "Name": "Fjord", "Associate": {"AssociateId": 7}, "CustomFields": {}}
     for id in (11, 12, 15, 16, 17):
         there.add_person(id, Firstname=f"P{id}", Contact={"ContactId": 18}, ShipmentTypes=[{"Id": 5, "Selected": True}])
+    there.fields["SuperOffice:1"] = "Shoe size"
     there.selections[42] = {"SelectionId": 42, "Name": "Fans"}
     there.projects[9] = {"ProjectId": 9, "Name": "Fair"}
     there.chosen[42] = {11, 12, 15}
@@ -181,7 +182,7 @@ async def test_TRIG_1_everything_is_pulled_page_by_page_goes_on_after_a_fault_an
     await follower.pull()
     state = expect(200, await ferd.api.get("/v1/pull"))["items"]
     assert {each["kind"]: each["taken"] for each in state} == {
-        "lists": 3, "associates": 1, "companies": 1, "people": 5, "selections": 1, "projects": 1,
+        "lists": 5, "associates": 1, "companies": 1, "people": 5, "selections": 1, "projects": 1,
     }  # fmt: skip
     assert all(each["done"] for each in state)
     known = await people(ferd)
@@ -205,6 +206,29 @@ async def test_TRIG_1_everything_is_pulled_page_by_page_goes_on_after_a_fault_an
         lambda session: (session.get_one(Company, "18"), session.get_one(Associate, "7"))
     )
     assert (company.our_contact, associate.email) == ("7", "liv@fjord.example")
+
+
+async def test_LIFE_2_what_superoffice_can_never_do_is_a_problem_before_the_flow_runs(ferd: Running) -> None:
+    """Each with its place and what to do; what is right there has none."""
+    flow = {
+        "id": "never", "name": "Never", "time_zone": "Europe/Oslo",
+        "steps": [
+            {"id": "u", "kind": "update_person", "set": {"person.country": "NO", "person.category": "Customer"},
+             "add": {"person.custom.SuperOffice_1": "x", "person.subscriptions": "5"}},
+            {"id": "a", "kind": "add_to", "selection": ["Fans"], "project": ["fair"], "create": True},
+            {"id": "s", "kind": "create_sale", "title": "Beans", "owner": "liv"},
+        ],
+    }  # fmt: skip
+    found = expect(201, await ferd.api.post("/v1/flows", json=flow))["problems"]
+    refused = {each["pointer"]: each["what"] for each in found if "SuperOffice" in each["what"]}
+    assert refused == {
+        "/steps/0/set/person.country": "SuperOffice has no place for person.country.",
+        "/steps/0/add/person.custom.SuperOffice_1":
+            "person.custom.SuperOffice_1 is no list in SuperOffice: its user-defined fields hold one item.",
+        "/steps/1/project/0": "The project “fair” is none of SuperOffice's.",
+        "/steps/2/owner": "The associate “liv” is none of SuperOffice's.",
+    }  # fmt: skip
+    problem(422, await ferd.api.post("/v1/flows/never/run"))
 
 
 def _all_due(session: Any) -> None:

@@ -64,6 +64,7 @@ class StandIn:
     uids: dict[str, int] = field(default_factory=dict)
     lists: dict[str, dict[str, int]] = field(default_factory=dict)
     layout: list[dict[str, Any]] = field(default_factory=list)
+    fields: dict[str, str] = field(default_factory=dict)
     tokens: int = 0
     meanwhile: Callable[[], None] | None = None
     faults: Faults = field(default_factory=Faults)
@@ -141,6 +142,8 @@ class StandIn:
                 return Reply(200, {_KEYS[kind]: 0})
             case ["Person" | "Contact", "UdefLayout"]:
                 return Reply(200, self.layout)
+            case ["Person" | "Contact", "CustomField"]:
+                return Reply(200, [{"FieldName": name, "DisplayName": label} for name, label in self.fields.items()])
             case ["MDOList", name]:
                 return Reply(200, [{"Id": id, "Name": item} for item, id in self.lists.get(name, {}).items()])
             case [kind, id] if kind in _KEYS and id.isdecimal():

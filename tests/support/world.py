@@ -26,6 +26,7 @@ from activities.editing import versions
 from activities.enrolling.enrolment import Enrolled, Proposal
 from activities.enrolling.events import Event
 from activities.life.commands import Commanded
+from activities.outside import choice
 from api.engine import Engine
 from flows.definition import Flow
 from flows.facts import Values
@@ -352,7 +353,8 @@ async def world(
     inbox.start()
     try:
         suppression = Suppression(settings.signing_keys)
-        core = Core.build(db, client, task_queue=queue, suppression=suppression)
+        given_away = choice.elsewhere(settings.crm)
+        core = Core.build(db, client, task_queue=queue, suppression=suppression, elsewhere=given_away)
         engine = Engine.of(core, client, settings, UI)
         with borrowed(engine) as app:
             async with caller(app, settings.api_key.get_secret_value()) as api:

@@ -13,6 +13,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from activities.crm import nouns, people
 from activities.crm.associates import AssociateIn
+from activities.crm.custom import CustomFieldIn, declared
 from activities.crm.embedded import EmbeddedCrm
 from activities.crm.groups import SELECTION, Kind
 from activities.crm.importing import Row
@@ -20,6 +21,8 @@ from activities.crm.kinds import Stage, Status
 from activities.crm.models import CompanyIn, PersonIn
 from activities.crm.records import Records
 from activities.outside.superoffice.fields import Entity, company_of, person_of
+from activities.outside.superoffice.values import own_name
+from store.kinds import CustomField
 from store.library import SubscriptionType
 from store.people import Associate, Company, Person, ProjectMember, Selection, SelectionMember
 
@@ -73,6 +76,14 @@ class Copy:
         """An item of a list that flows may name: a type, a category."""
         records, more = _ITEMS[kind]
         self._keep(session, records, number, {"name": name, **more(lists)})
+
+    def field(self, session: Session, of: str, theirs: str, label: str) -> None:
+        """A custom field, so that a flow that names another has a problem. What it holds is not looked at here."""
+        name = own_name(theirs)
+        id = f"{of}.{name}"
+        if session.get(CustomField, id) is None:
+            given = CustomFieldIn(of="person" if of == "person" else "company", key=name, name=label, type="any")
+            nouns.CUSTOM_FIELDS.replace(session, id, given, self._clock())
 
     def selection(self, session: Session, number: int, name: str) -> str:
         """A selection; answers its id here. One that a flow has made has its name as its id."""
@@ -164,6 +175,9 @@ def _held(session: Session, model: type[BaseModel], fields: dict[str, Any]) -> d
             kept[name] = None
     if "subscriptions" in kept:
         kept["subscriptions"] = [each for each in kept["subscriptions"] if session.get(SubscriptionType, each)]
+    known = declared(session, "person" if model is PersonIn else "company") if "custom" in kept else {}
+    if known:  # a field that was made there since is held from the next pull on
+        kept["custom"] = {name: value for name, value in kept["custom"].items() if name in known}
     try:
         model.model_validate(kept)
     except ValidationError as error:

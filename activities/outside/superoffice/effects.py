@@ -17,6 +17,7 @@ from activities.outside.superoffice.making import Making
 from activities.outside.superoffice.membership import Membership
 from activities.outside.superoffice.numbers import person_number
 from activities.outside.superoffice.owners import Owners
+from activities.outside.superoffice.refusals import refusals
 from flows.making import CreateFollowUp, CreateRequest, CreateSale, Distribute, GiveOwner
 from flows.ports import ChangeMembership, ChangePerson, Done
 from store.database import Database
@@ -32,6 +33,7 @@ ELSEWHERE = Elsewhere(
     requests=(ChangePerson, ChangeMembership, CreateFollowUp, CreateRequest, CreateSale, Distribute),
     copies={ChangePerson: as_asked, ChangeMembership: as_asked, Distribute: _owner},
     unkeyed=("update_person",),
+    refuses=refusals,
 )
 
 

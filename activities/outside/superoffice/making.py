@@ -24,6 +24,7 @@ BY_RULE = 2_147_483_647
 _LATEST = 50
 _UIDS = uuid.UUID("5a0b6f3e-6f0e-4f51-9a0a-6f5d1c1b7d0e")
 _HEADER = "X-Ferd-Effect"
+_BASE = {"open": "Active", "closed": "Closed"}
 
 
 def mark_of(key: str) -> str:
@@ -141,10 +142,16 @@ class Making:
             default = await self._client.get("/Ticket/default") or {}
         return {
             **default,
-            **await self._listed("Status", "TicketStatusId", "ticketstatus", asked.status),
+            **await self._status(asked.status),
             **await self._listed("Category", "TicketCategoryId", "ejcategory", asked.category),
             **await self._listed("Priority", "TicketPriorityId", "ticketpriority", asked.priority),
         }
+
+    async def _status(self, status: str | None) -> dict[str, object]:
+        """A ticket is open or closed, and has a status of its own."""
+        if status in _BASE:
+            return {"BaseStatus": _BASE[status]}
+        return await self._listed("Status", "TicketStatusId", "ticketstatus", status)
 
     async def _message(self, ticket: int, html: str, mark: str) -> None:
         """A ticket's message is an entity of its own; it is found again by a header."""

@@ -106,13 +106,16 @@ class Pull:
 
     async def _of_lists(self, _: PullRow) -> tuple[int, int | None, Page]:
         beside = {name: list(await self._lists.items(name)) for name in BESIDE}
+        fields = await self._reading.custom_fields()
         items = [(name, id, item) for name in LISTS for item, id in (await self._lists.items(name)).items()]
 
         def write(session: Session) -> None:
             for name, id, item in items:
                 self._copy.item(session, name, id, item, beside)
+            for (of, name), label in fields.items():
+                self._copy.field(session, of, name, label)
 
-        return len(items), None, write
+        return len(items) + len(fields), None, write
 
     async def _of_associates(self, _: PullRow) -> tuple[int, int | None, Page]:
         users = await self._reading.users()

@@ -66,6 +66,15 @@ class Reading:
         """These companies, a few at once."""
         return await self._several(numbers, self.company)
 
+    async def custom_fields(self) -> dict[tuple[str, str], str]:
+        """The user-defined and extra fields: (of whom, name there) -> label."""
+        found: dict[tuple[str, str], str] = {}
+        for of, noun in (("person", "Person"), ("company", "Contact")):
+            for field in await self._client.get(f"/{noun}/CustomField") or ():
+                name = str(field["FieldName"])
+                found[of, name] = str(field.get("DisplayName") or name)
+        return found
+
     async def users(self) -> dict[int, Mapping[str, Any]]:
         """The associates: they are few."""
         rows = self._client.rows("/User", select="associateDbId,fullName,personEmail,isActive", orderBy="associateDbId")
