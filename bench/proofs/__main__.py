@@ -1,4 +1,4 @@
-"""`python -m bench.proofs [--share 0.1] [--postgresql] [--source selection|list|csv] [queue|enrolling]`.
+"""`python -m bench.proofs [--share 0.1] [--postgresql] [--source selection|list|csv] [queue|enrolling|adapters]`.
 
 Loopback only. Each proof ends by itself, and with exit status 1 when something does not hold. One of full size writes
 its figures and the machine to bench/proofs/NAME.md.
@@ -6,18 +6,20 @@ its figures and the machine to bench/proofs/NAME.md.
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 from temporalio.testing import WorkflowEnvironment
 
 from bench.machine import Machine
-from bench.proofs import enrolling, queue
+from bench.proofs import adapters, enrolling, queue
 from bench.proofs.findings import DoesNotHold, Findings
 from bench.stand import temporal
 from store.migrate import upgrade
@@ -29,6 +31,8 @@ from workflows.contract import TASK_QUEUE
 STARTED = 5
 # Less than two pages could not be broken off half way.
 LEAST = 600
+# With fewer journeys perhaps nothing would go wrong.
+FEW = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,14 @@ async def _enrolling(given: Given) -> None:
             await enrolling.prove(world, max(people, LEAST), given.found, paused=into == "paused", source=given.source)
 
 
+async def _adapters(given: Given) -> None:
+    logging.getLogger("temporalio").setLevel(logging.ERROR)  # of every try that failed it would tell
+    for name, adapter in adapters.ADAPTERS.items():
+        make = partial(make_world, given.env, given.url, given.folder)
+        async with adapter(make, adapters.Misfortune(silent=True)) as one:
+            await adapters.prove(one, name, max(FEW, int(adapters.MOST * given.share)), given.found)
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What is proven, how, and how many minutes it may take."""
@@ -68,6 +80,9 @@ class Proof:
 
 PROOFS = {
     "queue": Proof("20,000 effects are queued: pause, end and stop", _queue),
+    "adapters": Proof(
+        "1,000 journeys through each adapter, a fifth of whose calls are done and not heard of", _adapters
+    ),
     "enrolling": Proof("100,000 people are enrolled in one call, and a process is killed half way", _enrolling),
 }
 

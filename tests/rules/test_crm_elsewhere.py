@@ -12,21 +12,19 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlmodel import Session, select
 from temporalio.testing import WorkflowEnvironment
 
-from activities import ledger
 from activities.outside.webhook import CrmAddress, CrmRequest, WebhookCrm
 from activities.web import Web
 from activities.webhooks import signing
 from flows.making import CreateRequest, CreateSale, Distribute, Origin
-from flows.outcome import Reason, Status
-from flows.ports import ChangePerson, Done, FieldChange, NotDone, Silence
+from flows.outcome import Reason
+from flows.ports import ChangePerson, Done, FieldChange, NotDone
 from store.database import Database
-from store.journeys import EffectRow, EffectStatus, ParticipantRow
+from store.journeys import EffectStatus
 from store.people import Associate
 from tests.rules.given import ended, is_member, left, person_row, when
-from tests.support.backend import Backend, Call, Fault, Reply, backend
+from tests.support.backend import Backend, Call, Reply, backend
 from tests.support.superoffice import Faults, StandIn
 from tests.support.world import World, mail, now
 from tests.support.world import world as make_world
@@ -89,91 +87,6 @@ async def test_SAFE_1_a_lost_answer_is_repeated_with_the_key_and_a_refusal_chang
     held = await world.enrol(flow, other := await world.person())
     assert (await world.until(held, holding=True)).held == ["failing"]
     assert (await person_row(world, other)).category is None
-
-
-def participant_row(number: int) -> ParticipantRow:
-    """Somebody, for the ledger."""
-    return ParticipantRow(
-        id=f"par_{number}", flow="f", person=f"per_{number}", generation=1, version=1, since=now(), enrolled_at=now(),
-        status=Status.ACTIVE, plan={},
-    )  # fmt: skip
-
-
-async def one_effect(db: Database, port: WebhookCrm, number: int, *, repeat: bool) -> None:
-    """What the gate and an activity do with one effect, however often its answer is lost."""
-    row = participant_row(number)
-    key = ledger.key_of(row.id, "u")
-    request = ChangePerson(row.person, (FieldChange("person.custom.score", "increase", 1),))
-
-    def begin(session: Session) -> str:
-        effect, _ = ledger.look_up(session, key)
-        beginning, effect = ledger.begin(
-            row, effect, step="u", kind="update_person", channel="crm", now=now(), repeat=repeat, mine=False
-        )
-        session.add(effect)
-        return beginning
-
-    def settle(session: Session, status: EffectStatus) -> None:
-        ledger.settle(session.get_one(EffectRow, key), status, now())
-
-    while await db.write(begin) == "begun":
-        try:
-            await port.send(request, key)
-            outcome: EffectStatus = EffectStatus.DONE
-        except NotDone:
-            outcome = EffectStatus.FAILED
-        except Silence:
-            outcome = EffectStatus.UNKNOWN
-        await db.write(lambda session, outcome=outcome: settle(session, outcome))  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("keyed", [True, False])
-async def test_SAFE_2_a_thousand_effects_of_which_a_fifth_is_accepted_and_not_heard_of(
-    sqlite_databases: Any, keyed: bool
-) -> None:
-    """No effect twice where the other side takes a key; every doubtful one listed where it does not."""
-    done: Counter[str] = Counter()
-    answered: dict[str, bool] = {}
-    calls = 0
-
-    def reply(call: Call) -> Reply | Fault:
-        nonlocal calls
-        calls += 1
-        key = call.headers["idempotency-key"]
-        if calls % 10 == 7:
-            return Reply(503)  # before anything was done
-        if not (keyed and key in answered):
-            done[key] += 1
-        answered.setdefault(key, False)
-        if calls % 5 == 0:
-            return "drop"  # done, and nobody hears
-        answered[key] = True
-        return Reply(200)
-
-    url = sqlite_databases.create()
-    db, web = Database(url), Web(private=True)
-    try:
-        async with backend() as program:
-            program.reply = reply
-            port = WebhookCrm(db, web, CrmAddress(program.url, SECRET), now)
-            places = asyncio.Semaphore(20)
-
-            async def one(number: int) -> None:
-                async with places:
-                    await one_effect(db, port, number, repeat=keyed)
-
-            await asyncio.gather(*(one(number) for number in range(1_000)))
-        rows = await db.read(lambda session: session.scalars(select(EffectRow)).all())
-    finally:
-        await web.close()
-        db.close()
-        sqlite_databases.drop(url)
-    assert len(done) == len(rows) == 1_000
-    assert set(done.values()) == {1}
-    doubtful = {row.key for row in rows if row.status is EffectStatus.UNKNOWN}
-    assert {row.status for row in rows} - {EffectStatus.UNKNOWN} == {EffectStatus.DONE}
-    assert doubtful == (set() if keyed else {key for key, heard in answered.items() if not heard})
-    assert keyed or len(doubtful) > 100
 
 
 async def test_the_example_backend_does_each_effect_once(sqlite_databases: Any) -> None:
