@@ -1,5 +1,6 @@
 """What all tests share: a Temporal server, a PostgreSQL server, and a database of its own for each test."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import hypothesis
@@ -11,9 +12,10 @@ from tests.support.postgresql import NotInstalled, PostgresServer
 from tests.support.postgresql import postgres_server as start_postgres
 from tests.support.temporal import time_skipping_server
 
-# A busy machine is no failure.
-hypothesis.settings.register_profile("ferd", deadline=None)
-hypothesis.settings.load_profile("ferd")
+# A busy machine is no failure. The same examples each time, or, by hand, many more and others each time.
+hypothesis.settings.register_profile("ferd", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.register_profile("deep", deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ferd"))
 
 
 @pytest.fixture(scope="session")

@@ -3,20 +3,19 @@
 import random
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
 
-from activities.desk.participants import OperationRefused, Participants, reason_of, status_of
+from activities.desk.participants import Participants, reason_of, status_of
 from activities.enrolling.enrolment import Enrolled
-from flows.outcome import Reason, Status
+from flows.outcome import Status
 from store.flows import FlowStatus
 from store.journeys import ParticipantRow
-from tests.model import Model, Someone
+from tests.model.design import Design
+from tests.model.model import Life, Model, Participation, Someone
 from tests.support.waiting import eventually
 from tests.support.world import Refused, World, now
 from workflows.contract import Command
 
-ORDER = ("a", "listen", "c")
-ENDLESS = timedelta(days=10_000)
+DESIGN = Design(("a", "listen", "c"), listens=None)
 
 
 class Walk:
@@ -26,8 +25,9 @@ class Walk:
         self.world = world
         self.flow = flow
         self.random = random.Random(seed)
-        self.model = Model(ORDER, ENDLESS)
-        self.model.command("run")
+        self.model = Model()
+        self.model.flows[flow] = Life([DESIGN])
+        self.model.command(flow, "run")
         self.worker: AsyncExitStack | None = None
 
     async def walk(self, steps: int) -> None:
@@ -45,24 +45,24 @@ class Walk:
 
     async def proposes(self) -> None:
         person = self.random.choice(list(self.model.people))
-        refusal = self.model.refusal(person, again=True)
+        wanted = self.model.propose(self.flow, person, now(), again=True)
         answer = await self.world.propose(self.flow, person, again=True)
         if isinstance(answer, Enrolled):
-            assert refusal is None
-            self.model.enrol(answer.participant, person, now())
+            assert isinstance(wanted, Participation)
+            wanted.id = answer.participant
         else:
-            assert answer is refusal
+            assert answer is wanted
 
     async def pays(self) -> None:
         person, at = self.random.choice(list(self.model.people)), now()
         await self.world.happens("order.paid", person, at)
-        self.model.people[person].paid.append(at)
+        self.model.happens("order.paid", person, at, at)
 
     async def gives(self) -> None:
         rarely: list[Command] = ["pause", "pause", "resume", "off", "end"]
-        runs = self.model.status is FlowStatus.RUNNING
+        runs = self.model.flows[self.flow].status is FlowStatus.RUNNING
         given = self.random.choice(rarely if runs else ["run", "run", *rarely])
-        allowed = self.model.command(given)
+        allowed = self.model.command(self.flow, given)
         try:
             await self.world.command(self.flow, given)
             assert allowed
@@ -70,19 +70,13 @@ class Walk:
             assert not allowed
 
     async def operates(self) -> None:
-        inside = [id for id, one in self.model.inside.items() if self.model.read(one)[0].inside]
+        inside = self.model.inside(self.flow)
         if not inside:
             return
-        id, operation = self.random.choice(inside), self.random.choice(["pause", "resume", "cancel"])
+        one, operation = self.random.choice(inside), self.random.choice(["pause", "resume", "cancel"])
         does = getattr(Participants(self.world.core.rules), operation)
-        try:
-            await self.world.core.dispatcher.write(lambda session: does(session, id, now()) and None)
-        except OperationRefused as error:
-            raise AssertionError(id) from error
-        if operation == "cancel":
-            self.model.leave(self.model.inside[id], Reason.BY_HAND)
-        else:
-            self.model.inside[id].paused = operation == "pause"
+        assert self.model.operate(one, operation, now())
+        await self.world.core.dispatcher.write(lambda session: does(session, one.id, now()) and None)
 
     async def restarts(self) -> None:
         if self.worker is not None:
@@ -98,17 +92,17 @@ class Walk:
             self.model.settle(now())
             await eventually(self.stands, lambda found: found == self.wanted())
         flow = await self.world.row(self.flow)
-        assert flow.status is self.model.status
+        assert flow.status is self.model.flows[self.flow].status
         read = {row.id: (status_of(row, flow), reason_of(row, flow)) for row in await self.participants()}
-        assert read == {id: self.model.read(one) for id, one in self.model.inside.items()}
+        assert read == {one.id: self.model.read(one) for one in self.model.everyone}
 
     async def stands(self) -> dict[str, tuple[Status, str, list[str]]]:
         rows = await self.participants()
         return {row.id: (row.status, row.step if row.status.inside else "", row.passed) for row in rows}
 
     def wanted(self) -> dict[str, tuple[Status, str, list[str]]]:
-        found = self.model.inside.items()
-        return {id: (one.status, one.step if one.status.inside else "", one.passed) for id, one in found}
+        found = self.model.everyone
+        return {one.id: (one.status, one.step if one.status.inside else "", one.passed) for one in found}
 
     async def participants(self) -> Sequence[ParticipantRow]:
         return await self.world.participants(self.flow)

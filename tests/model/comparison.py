@@ -1,0 +1,131 @@
+"""What is compared after every rule: all that can be seen of flows, people and participations, and what is counted."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from activities.counting.statistics import statistics
+from activities.desk.participants import reason_of, status_of
+from flows.experiment import Arm
+from flows.outcome import Status
+from store.flows import FlowRow
+from store.journeys import EffectRow, ParticipantRow
+from store.people import Person
+from store.schedules import ScheduledCommand
+from tests.model.driver import Driver
+from tests.model.model import Model, Participation
+
+
+def compare(driver: Driver, model: Model) -> None:
+    """Nothing is otherwise than the model says."""
+    driver.look(lambda session: _compare(session, driver, model))
+
+
+def _compare(session: Session, driver: Driver, model: Model) -> None:
+    flows = {row.id: row for row in session.scalars(select(FlowRow))}
+    rows = session.scalars(select(ParticipantRow).order_by(col(ParticipantRow.number))).all()
+    assert [(row.flow, row.person) for row in rows] == [(one.flow, one.person) for one in model.everyone]
+    for one, row in zip(model.everyone, rows, strict=True):
+        one.id = row.id
+    assert _lives(session, flows) == _wanted_lives(model)
+    seen = {row.id: _stands(row, flows[row.flow]) for row in rows}
+    assert seen == {one.id: _wanted_stand(one, model) for one in model.everyone}
+    effects: dict[str, dict[str, str]] = {row.id: {} for row in rows}
+    for effect in session.scalars(select(EffectRow)):
+        effects[effect.participant][effect.step] = effect.status.value
+    assert effects == {one.id: one.did for one in model.everyone}
+    people = {row.id: row for row in session.scalars(select(Person))}
+    assert {id: dict(row.custom) for id, row in people.items() if not row.deleted_at} == {
+        id: one.done for id, one in model.people.items() if not one.deleted
+    }
+    names = list(model.people)
+    assert [names[int(number[-1])] for number in driver.sent] == model.sent
+    if driver.hearing:
+        began = set(driver.began)
+        assert driver.began == [one.id for one in model.began if one.id in began]
+        assert all(one.id in began for one in model.everyone if one.status is Status.ACTIVE)
+    for flow in flows.values():
+        if not flow.deleted:
+            numbers = statistics(session, flow, driver.core.definitions.current(session, flow))
+            assert _counted(numbers) == _wanted_count(flow.id, model)
+
+
+def _lives(session: Session, flows: Mapping[str, FlowRow]) -> dict[str, Any]:
+    waiting = session.scalars(
+        select(ScheduledCommand).where(col(ScheduledCommand.refused) == "").order_by(col(ScheduledCommand.at))
+    ).all()
+    return {
+        id: (row.status, row.deleted, row.generation, [(each.at, each.command) for each in waiting if each.flow == id])
+        for id, row in flows.items()
+    }
+
+
+def _wanted_lives(model: Model) -> dict[str, Any]:
+    return {
+        id: (life.status, life.deleted, life.generation, sorted(life.scheduled)) for id, life in model.flows.items()
+    }
+
+
+def _stands(row: ParticipantRow, flow: FlowRow) -> tuple[Any, ...]:
+    status = status_of(row, flow)
+    place = (row.step, row.since) if status is Status.ACTIVE else ()
+    held = sorted(row.held) if status.inside else []
+    met = row.success_at is not None, row.arm is not None and row.converted_at is not None
+    return status, reason_of(row, flow), place, held, row.passed, met
+
+
+def _wanted_stand(one: Participation, model: Model) -> tuple[Any, ...]:
+    status, reason = model.read(one)
+    place = (one.step, one.since) if status is Status.ACTIVE else ()
+    holds = [name for name, held in (("failing", one.failing), ("paused", one.paused)) if held]
+    met = one.met, one.arm is not None and one.converted
+    return status, reason, place, holds if status.inside else [], one.passed, met
+
+
+def _counted(numbers: Any) -> dict[str, Any]:
+    sides = numbers.comparison
+    return {
+        "enrolled": numbers.enrolled,
+        "active": numbers.active,
+        "queued": numbers.queued,
+        "finished": numbers.finished,
+        "success": numbers.finished_with_success,
+        "cancelled": numbers.cancelled,
+        "dropped out": numbers.dropped_out,
+        "refused": numbers.refused,
+        "arms": None if sides is None else [(side.enrolled, side.successes) for side in (sides.treated, sides.control)],
+        "waiting": {step.id: step.waiting for step in numbers.steps if step.waiting},
+        "passed": {step.id: step.passed for step in numbers.steps if step.passed and step.kind is not None},
+    }
+
+
+def _wanted_count(flow: str, model: Model) -> dict[str, Any]:
+    """PART_6: counted one by one."""
+    everyone = [one for one in model.everyone if one.flow == flow]
+    read = [model.read(one) for one in everyone]
+    of = Counter(status for status, _ in read)
+    arms = [[one for one in everyone if one.arm is arm] for arm in Arm]
+    standing = [one.step for one in everyone if model.read(one)[0] is Status.ACTIVE and one.step]
+    order = model.flows[flow].design.order
+    return {
+        "enrolled": len(everyone),
+        "active": of[Status.ACTIVE],
+        "queued": of[Status.QUEUED],
+        "finished": of[Status.FINISHED],
+        "success": of[Status.FINISHED_WITH_SUCCESS],
+        "cancelled": of[Status.CANCELLED],
+        "dropped out": dict(Counter(str(reason) for status, reason in read if status is Status.DROPPED_OUT)),
+        "refused": {reason.value: number for reason, number in model.flows[flow].refused.items()},
+        "arms": [(len(arm), sum(one.converted for one in arm)) for arm in arms] if any(arms) else None,
+        "waiting": dict(Counter(standing)),
+        "passed": dict(Counter(step for one in everyone for step in one.passed if step in order)),
+    }
+
+
+def recount(driver: Driver) -> None:
+    """PART_6: the recount finds nothing to mend."""
+    for flow in driver.flows:
+        if not driver.look(lambda session, flow=flow: session.get_one(FlowRow, flow).deleted):  # type: ignore[misc]
+            assert driver.loop.run_until_complete(driver.core.recounts.recount(flow)) == []

@@ -1,0 +1,247 @@
+"""Drives the product's own transactions as the API and the workers do, with a clock of the walk's own.
+
+Everything is real but Temporal: journeys follow their plans here, one after the other. A worker may be away, what is
+told to Temporal may be lost until the sweep tells it again, answers may be lost and asked for again, and transactions
+may be killed just before they are kept.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, Literal, TypeVar, cast
+
+from sqlalchemy import event
+from sqlmodel import Session, SQLModel
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from activities.core import Core
+from activities.dispatcher import Asked, FlowChanged, StartJourney, WakeJourney
+from activities.enrolling.enrolment import Enrolled, Proposal
+from activities.enrolling.events import Event
+from activities.journeys.standing import UnknownParticipant
+from activities.journeys.steps import Begun
+from activities.life.schedules import carry_out, next_at
+from flows.outcome import Refusal
+from flows.ports import Done as Sent
+from flows.ports import NotDone, Silence, Sms
+from store.database import Database
+from store.people import Person, Selection
+from tests.model.design import OUT
+from workflows.contract import Done, Hold, Perform, Plan, Wait
+
+T = TypeVar("T")
+Lost = Literal["before", "after"]
+Provider = Literal["works", "refuses", "is silent"]
+START = datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+
+class _Killed(Exception):
+    """The process dies before the transaction is kept."""
+
+
+class WalkDatabase(Database):
+    """Runs transactions in the thread at hand; `killed` undoes each of them once before it is done."""
+
+    killed = False
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        if self.sqlite:  # what a power cut would lose is no matter here
+            event.listen(self._writer, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+
+    async def write(self, work: Callable[[Session], T]) -> T:
+        if self.killed:
+            with suppress(_Killed):
+                self.transact(lambda session: _kill(session, work))
+        return self.transact(work)
+
+    async def read(self, work: Callable[[Session], T]) -> T:
+        return self.look(work)
+
+    def empty(self) -> None:
+        """Forget everything."""
+
+        def work(session: Session) -> None:
+            for table in reversed(SQLModel.metadata.sorted_tables):
+                session.execute(table.delete())
+
+        self.transact(work)
+
+
+def _kill(session: Session, work: Callable[[Session], object]) -> None:
+    work(session)
+    session.flush()
+    raise _Killed
+
+
+class Driver:
+    """One walk's product: a store that is empty at first, and the journeys."""
+
+    def __init__(self, db: WalkDatabase, loop: asyncio.AbstractEventLoop) -> None:
+        self.db = db
+        self.loop = loop
+        self.now = START
+        self.working = True
+        self.hearing = True
+        self.lost: Lost | None = None
+        self.provider: Provider = "works"
+        self.sent: list[str] = []
+        self.began: list[str] = []
+        self.flows: list[str] = []
+        self._plans: dict[str, Plan] = {}
+        self._woken: set[str] = set()
+        self._changed: set[str] = set()
+        db.killed = False
+        db.empty()
+        self.core = Core.build(db, cast(Client, _Temporal()), clock=lambda: self.now)
+        self.core.dispatcher._tell = self._hear  # type: ignore[method-assign]
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        """One transaction, and what it asks of Temporal."""
+        return self.loop.run_until_complete(self.core.dispatcher.write(work))
+
+    def look(self, work: Callable[[Session], T]) -> T:
+        """What a transaction reads."""
+        return self.db.look(work)
+
+    def people(self, names: Sequence[str]) -> None:
+        """People with a mobile number each, and the exclusion list."""
+
+        def work(session: Session) -> None:
+            session.add(Selection(id=OUT, name=OUT, created_at=self.now, updated_at=self.now))
+            for number, name in enumerate(names):
+                mobile = f"+479123456{number}"
+                session.add(Person(id=name, mobile=mobile, created_at=self.now, updated_at=self.now))
+
+        self.write(work)
+
+    def propose(self, flow: str, person: str, *, again: bool) -> Enrolled | Refusal:
+        """By the API."""
+        proposal = Proposal(flow, person, "api", again=again)
+        return self.write(lambda session: self.core.enrolment.propose(session, proposal, self.now))
+
+    def happens(self, event: Event) -> None:
+        """By the API."""
+        self.write(lambda session: self.core.events.take(session, event, self.now) and None)
+
+    def moments(self) -> set[datetime]:
+        """When something happens by itself."""
+        waits = {plan.until for plan in self._plans.values() if isinstance(plan, Wait) and plan.until is not None}
+        return waits | {at for at in map(self._next_at, self.flows) if at is not None}
+
+    def _next_at(self, flow: str) -> datetime | None:
+        return self.look(lambda session: next_at(session, flow))
+
+    # --- the worker ---------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """As far as the worker comes now."""
+        if self.working:
+            self.loop.run_until_complete(self._settle())
+
+    def hear_again(self) -> None:
+        """Temporal is back, and the sweep tells what it missed."""
+        self.hearing = True
+        self.loop.run_until_complete(self.core.sweep.once())
+
+    async def _settle(self) -> None:
+        for flow in self.flows:
+            at = self._next_at(flow)
+            if at is not None and at <= self.now:
+                await self.core.dispatcher.write(partial(self._carry_out, flow))
+        moved = True
+        while moved or self._changed:
+            changed, self._changed = self._changed, set()
+            for flow in sorted(changed, key=self.flows.index):
+                await self.core.background.settle(flow, lambda _: None)
+            moved = any([await self._goes(id) for id in list(self._plans)])
+
+    def _carry_out(self, flow: str, session: Session) -> None:
+        carry_out(session, self.core.definitions, self.core.crm.catalog(session), flow, self.now)
+
+    async def _hear(self, what: Asked) -> None:
+        """Instead of Temporal."""
+        if not self.hearing:
+            return
+        if isinstance(what, StartJourney):
+            if what.participant not in self._plans:
+                self._plans[what.participant] = what.plan
+                self.began.append(what.participant)
+        elif isinstance(what, WakeJourney):
+            self._woken.add(what.participant)
+        elif isinstance(what, FlowChanged):
+            self._changed.add(what.flow)
+
+    async def _goes(self, id: str) -> bool:
+        """Until it rests."""
+        moved = False
+        while await self._step(id):
+            moved = True
+        return moved
+
+    async def _step(self, id: str) -> bool:
+        plan = self._plans[id]
+        if isinstance(plan, Done):
+            return False
+        if id in self._woken:
+            self._woken.discard(id)
+            self._plans[id] = await self._ask(
+                id, lambda session: self.core.steps.look(session, id, self.now), self.lost
+            )
+        elif isinstance(plan, Perform):
+            self._plans[id] = await self._perform(id, plan)
+        elif isinstance(plan, Wait) and plan.until is not None and plan.until <= self.now:
+            self._plans[id] = plan.then
+        else:
+            assert isinstance(plan, Wait | Hold)
+            return False
+        return True
+
+    async def _perform(self, id: str, plan: Perform) -> Plan:
+        def enter(session: Session) -> Plan | Begun:
+            return self.core.steps.enter(session, id, plan.position, plan.kind, self.now, in_store=plan.local)
+
+        answer = await self._ask(id, enter, "after" if self.lost == "before" else None)
+        if isinstance(answer, Begun):
+            answer = await self.core.dispatcher.write(partial(self._settled, id, answer, self._hand_over(answer)))
+        if self.lost == "after":
+            answer = await self._ask(id, enter, None)
+        assert not isinstance(answer, Begun)
+        return answer
+
+    def _settled(self, id: str, begun: Begun, outcome: Sent | NotDone | Silence, session: Session) -> Plan | Begun:
+        plan = self.core.steps.settle(session, id, begun, outcome, self.now, last_try=False)
+        assert plan is not None
+        return plan
+
+    def _hand_over(self, begun: Begun) -> Sent | NotDone | Silence:
+        assert isinstance(begun.request, Sms)
+        if self.provider == "refuses":
+            return NotDone("no", retryable=False)
+        self.sent.append(begun.request.to)
+        return Sent() if self.provider == "works" else Silence("no answer")
+
+    async def _ask(self, id: str, work: Callable[[Session], T], lost: Lost | None) -> T | Done:
+        try:
+            if lost is not None:
+                await self.core.dispatcher.write(work)
+            return await self.core.dispatcher.write(work)
+        except UnknownParticipant:
+            return Done(position=0, status="cancelled", reason="cancelled_by_hand")
+
+
+class _Temporal:
+    """What the sweep asks of a client: every journey is there, and none was broken off."""
+
+    async def list_workflows(self, _: str) -> AsyncIterator[Any]:
+        for journey in list[Any]():
+            yield journey
+
+    def get_workflow_handle(self, _: str) -> Any:
+        async def describe() -> Any:
+            return SimpleNamespace(status=WorkflowExecutionStatus.RUNNING)
+
+        return SimpleNamespace(describe=describe)
