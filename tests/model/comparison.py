@@ -26,30 +26,47 @@ def compare(driver: Driver, model: Model) -> None:
 def _compare(session: Session, driver: Driver, model: Model) -> None:
     flows = {row.id: row for row in session.scalars(select(FlowRow))}
     rows = session.scalars(select(ParticipantRow).order_by(col(ParticipantRow.number))).all()
-    assert [(row.flow, row.person) for row in rows] == [(one.flow, one.person) for one in model.everyone]
+    _same(
+        {"who takes part": [(row.flow, row.person) for row in rows]},
+        {"who takes part": [(one.flow, one.person) for one in model.everyone]},
+    )
     for one, row in zip(model.everyone, rows, strict=True):
         one.id = row.id
-    assert _lives(session, flows) == _wanted_lives(model)
-    seen = {row.id: _stands(row, flows[row.flow]) for row in rows}
-    assert seen == {one.id: _wanted_stand(one, model) for one in model.everyone}
+    _same(_lives(session, flows), _wanted_lives(model))
+    _same(
+        {row.id: _stands(row, flows[row.flow]) for row in rows},
+        {one.id: _wanted_stand(one, model) for one in model.everyone},
+    )
     effects: dict[str, dict[str, str]] = {row.id: {} for row in rows}
     for effect in session.scalars(select(EffectRow)):
         effects[effect.participant][effect.step] = effect.status.value
-    assert effects == {one.id: one.did for one in model.everyone}
+    _same(effects, {one.id: one.did for one in model.everyone})
     people = {row.id: row for row in session.scalars(select(Person))}
-    assert {id: dict(row.custom) for id, row in people.items() if not row.deleted_at} == {
-        id: one.done for id, one in model.people.items() if not one.deleted
-    }
+    _same(
+        {id: dict(row.custom) for id, row in people.items() if not row.deleted_at},
+        {id: dict(one.done) for id, one in model.people.items() if not one.deleted},
+    )
     names = list(model.people)
-    assert [names[int(number[-1])] for number in driver.sent] == model.sent
+    _same({"sent": [names[int(number[-1])] for number in driver.sent]}, {"sent": model.sent})
     if driver.hearing:
         began = set(driver.began)
-        assert driver.began == [one.id for one in model.began if one.id in began]
+        _same({"began": driver.began}, {"began": [one.id for one in model.began if one.id in began]})
         assert all(one.id in began for one in model.everyone if one.status is Status.ACTIVE)
     for flow in flows.values():
         if not flow.deleted:
             numbers = statistics(session, flow, driver.core.definitions.current(session, flow))
-            assert _counted(numbers) == _wanted_count(flow.id, model)
+            _same(_counted(numbers), _wanted_count(flow.id, model))
+
+
+def _same(seen: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """The same under every name; else what differs is said."""
+    different = [
+        f"{name}: is {seen.get(name)}, should be {wanted.get(name)}"
+        for name in {**seen, **wanted}
+        if seen.get(name) != wanted.get(name)
+    ]
+    if different:
+        raise AssertionError("\n".join(different))
 
 
 def _lives(session: Session, flows: Mapping[str, FlowRow]) -> dict[str, Any]:

@@ -160,7 +160,7 @@ class Driver:
             moved = any([await self._goes(id) for id in list(self._plans)])
 
     def _carry_out(self, flow: str, session: Session) -> None:
-        carry_out(session, self.core.definitions, self.core.crm.catalog(session), flow, self.now)
+        carry_out(session, self.core.definitions, self.core.crm.catalog(session), self.core.jobs, flow, self.now)
 
     async def _hear(self, what: Asked) -> None:
         """Instead of Temporal."""

@@ -7,13 +7,18 @@ The ordinary profile walks the same walks each time. Many more, and others each 
 
 import asyncio
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.driver import WalkDatabase
 from tests.model.machine import Walk
 
-WALK = settings(stateful_step_count=40, suppress_health_check=list(HealthCheck))
+WALK = settings(
+    stateful_step_count=40,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+    report_multiple_bugs=False,
+)
 WALKS = {"ferd": {"sqlite": 40, "postgresql": 5}, "deep": {"sqlite": 2_000, "postgresql": 200}}
 
 

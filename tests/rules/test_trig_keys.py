@@ -169,3 +169,19 @@ async def test_TRIG_6_also_out_of_a_flow_that_is_paused_and_by_a_trigger(ferd: R
     assert len(await world.participants(buyers)) == 2
     statistics = (await ferd.get(f"/flows/{waits}"))["statistics"]
     assert (statistics["dropped_out"], statistics["active"]) == ({"left_for_another_flow": 2}, 0)
+
+
+async def test_TRIG_13_both_carts_of_one_person_get_their_mail(world: World) -> None:
+    """PART_2: the address is active through the same person, and through no other."""
+    flow = await world.flow(
+        "carts",
+        mail("hello"),
+        wait("rest", "30 days"),
+        enrolment={"triggers": [{"event": "cart.left"}], "key": "event.cart"},
+    )
+    person = await world.person()
+    for cart in ("1", "2"):
+        await world.happens("cart.left", person, cart=cart)
+    for row in await world.participants(flow):
+        await resting(world, row.id, "rest")
+    assert world.inbox.subjects == ["hello", "hello"]
