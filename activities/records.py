@@ -1,6 +1,6 @@
 """The store behind `flows.facts.Records`: what a step looks up about one participant."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, exists, func, select
 from sqlmodel import Session, col
 
 from activities.crm.embedded import EmbeddedCrm
+from activities.mail.links import web_links
 from flows.events import of_same_key
 from flows.facts import Content, Happening, Values
 from store.database import AS_WRITTEN
@@ -18,7 +19,7 @@ from store.library import ContentRow, LinkRow
 _MOST = 200
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _CONTENT = select(ContentRow).where(col(ContentRow.id) == bindparam("id"))
-_LINKS = select(col(LinkRow.id), col(LinkRow.url))
+_LINK = select(col(LinkRow.url)).where(col(LinkRow.id) == bindparam("id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,25 @@ class _Nobody:
     key: str = ""
     acted_at: datetime | None = None
     enrolled_at: datetime = _NEVER
+
+
+class _Links(Mapping[str, str]):
+    """id -> URL of every registered link, of which a mail names one or two: only these are read."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __getitem__(self, id: str) -> str:
+        url = self._session.connection().scalar(_LINK, {"id": id})
+        if url is None:
+            raise KeyError(id)
+        return url
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._session.scalars(select(col(LinkRow.id))).all())
+
+    def __len__(self) -> int:
+        return self._session.connection().scalar(select(func.count()).select_from(LinkRow)) or 0
 
 
 class StoreRecords:
@@ -67,9 +87,16 @@ class StoreRecords:
         return self._crm.associate_facts(self._session, associate)
 
     def links(self) -> Mapping[str, str]:
-        """Every registered link: id -> URL."""
-        rows = self._session.connection().execute(_LINKS)
-        return {row[0]: row[1] for row in rows}
+        """The registered links, id -> URL."""
+        return _Links(self._session)
+
+    def registered(self, html: str, text: str) -> Mapping[str, str]:
+        """The web addresses in a mail that are registered links: URL -> id."""
+        urls = web_links(html, "") | web_links("", text)
+        if not urls:
+            return {}
+        query = select(col(LinkRow.url), col(LinkRow.id)).where(col(LinkRow.url).in_(urls)).order_by(col(LinkRow.id))
+        return {url: id for url, id in self._session.connection().execute(query)}
 
     def happenings(
         self, types: Collection[str], since: datetime | None = None, *, unused: bool = False

@@ -48,7 +48,10 @@ class Records(Protocol):
         """The associate with this id; empty if there is none."""
 
     def links(self) -> Mapping[str, str]:
-        """Every registered link: id -> URL."""
+        """The registered links, id -> URL; each is looked up when it is asked for."""
+
+    def registered(self, html: str, text: str) -> Mapping[str, str]:
+        """The web addresses in a mail that are registered links: URL -> id."""
 
     def happenings(
         self, types: Collection[str], since: datetime | None = None, *, unused: bool = False

@@ -29,7 +29,7 @@ class Email:
     """One e-mail, rendered: subject, html and text hold final text, merge values already escaped in html.
 
     `message` is the opaque id of the message's row and is what tracking tokens carry. `html` or `text` may be empty.
-    `attachments` are file ids. `links` maps the URL of every registered link to its id. `campaign` holds the tags that
+    `attachments` are file ids. `links` maps the URLs of registered links in it to ids. `campaign` holds the tags that
     are appended to the links' targets. The literal `ferd:unsubscribe` in html and text stands for the recipient's
     unsubscribe address, which only the mail adapter can make. `tracked` False: clicks and openings are none of our
     business. `also` get the same mail beside `to`.

@@ -53,6 +53,9 @@ class _Records:
     def links(self) -> Mapping[str, str]:
         return {}
 
+    def registered(self, html: str, text: str) -> Mapping[str, str]:
+        return {}
+
     def happenings(
         self, types: Collection[str], since: datetime | None = None, *, unused: bool = False
     ) -> Sequence[Happening]:

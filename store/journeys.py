@@ -26,6 +26,7 @@ class ParticipantRow(SQLModel, table=True):
     """
 
     __tablename__ = "participant"
+    # SQLite uses a partial index only where a query says the very same: of a flag, SQLAlchemy says `holding = 1`.
     __table_args__ = (
         # PART_5: at most once active in one flow, whatever races.
         Index(
@@ -52,9 +53,10 @@ class ParticipantRow(SQLModel, table=True):
             "participant_holding",
             "flow",
             "number",
-            sqlite_where=text("holding"),
+            sqlite_where=text("holding = 1"),
             postgresql_where=text("holding"),
         ),
+        Index("participant_held", "number", sqlite_where=text("holding = 1"), postgresql_where=text("holding")),
         Index(
             "participant_ended",
             "ended_at",
@@ -65,7 +67,7 @@ class ParticipantRow(SQLModel, table=True):
         Index(
             "participant_unstarted",
             "enrolled_at",
-            sqlite_where=text("NOT started AND status = 'active'"),
+            sqlite_where=text("started = 0 AND status = 'active'"),
             postgresql_where=text("NOT started AND status = 'active'"),
         ),
         Index(

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import String
+from sqlalchemy import Index, String
 from sqlmodel import Field, SQLModel
 
 from store.columns import Json, Moment, no_items, no_keys
@@ -52,6 +52,7 @@ class LinkRow(SQLModel, table=True):
     """A web address whose clicks are tracked under a name of its own; `actions` are done at each click (STEP_23)."""
 
     __tablename__ = "link"
+    __table_args__ = (Index("link_by_url", "url"),)
 
     id: str = Field(primary_key=True)
     name: str

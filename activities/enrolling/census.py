@@ -8,13 +8,14 @@ What looks at the data of single events cannot be put together: conditions on `e
 flow (TRIG_13). Where `can_count` says no, people have to be walked through page by page.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, exists, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, Subquery, and_, exists, func, literal, or_, select, type_coerce, union_all
 from sqlmodel import Session, SQLModel, col
 
 from activities.crm.embedded import EmbeddedCrm
@@ -29,11 +30,13 @@ from flows.events import NARROWING, EventTrigger
 from flows.facts import Facts
 from flows.outcome import Refusal, Status
 from flows.planning import Outline
+from store.columns import Json
 from store.flows import FlowRow
 from store.journeys import EventRow, ParticipantRow
 from store.people import Associate, Company, Person, SelectionMember
 
 _CHUNK = 500  # people of a list in a statement
+_PLAIN = "[A-Za-z][A-Za-z0-9_]*"  # a key that the database can be asked for without escaping
 _MOST = 20  # sorts of triggers in a statement
 _TABLES: dict[str, type[SQLModel]] = {"person": Person, "company": Company, "owner": Associate}
 
@@ -176,22 +179,22 @@ def _flags(which: Sequence[int], of: int) -> list[ColumnElement[int]]:
 
 @dataclass(frozen=True, slots=True)
 class _Looks:
-    """What conditions look at: the groups, and the columns, (root, name)."""
+    """What conditions look at: the groups, and the columns, (root, name, and one key of `custom` or "")."""
 
     groups: Sequence[str]
-    columns: Sequence[tuple[str, str]]
+    columns: Sequence[tuple[str, str, str]]
 
     @classmethod
     def of(cls, asked: Sequence[Condition], exclude: str | None) -> "_Looks":
         groups = {reference.name for condition in asked for reference in conditions.selections(condition)}
-        columns = {("person", "deleted_at")}
+        columns = {("person", "deleted_at", "")}
         for condition in asked:
             for path in conditions.fields(condition):
-                root, name, *_ = *path.split("."), ""
+                root, name, key, *_ = *path.split("."), "", ""
                 if (root, name) == ("person", "name"):
-                    columns |= {("person", "first_name"), ("person", "last_name")}
+                    columns |= {("person", "first_name", ""), ("person", "last_name", "")}
                 elif root in _TABLES and name in _TABLES[root].model_fields.keys() - HIDDEN:
-                    columns.add((root, name))
+                    columns.add((root, name, key if name == "custom" and re.fullmatch(_PLAIN, key) else ""))
         return cls(sorted(groups | ({exclude} if exclude is not None else set())), sorted(columns))
 
 
@@ -219,7 +222,7 @@ def _count(
         wanted = [wish for at, wish in enumerate(wishes) if sort[_wish(at)] and true(wish.when)]
         if not wanted:
             continue
-        if not sort["known"] or sort["person_deleted_at"] is not None:
+        if not sort["known"] or sort["person_deleted_at_"] is not None:
             forecast.add(Refusal.UNKNOWN_PERSON, number)
         elif ("", enrolment.exclude) in members:
             forecast.add(Refusal.EXCLUDED, number)
@@ -245,7 +248,7 @@ def _sorts(
             exists().where(before).label("before"),
             exists().where(active).label("active"),
             *(_is_in(group, whom).label(f"group_{at}") for at, group in enumerate(looks.groups)),
-            *(col(getattr(_TABLES[root], name)).label(f"{root}_{name}") for root, name in looks.columns),
+            *(_value(session, *place).label("_".join(place)) for place in looks.columns),
         )
         .select_from(whom)
         .outerjoin(Person, col(Person.id) == whom.c.person)
@@ -256,6 +259,16 @@ def _sorts(
     sorts = select(func.count(), *one_by_one.c).group_by(*one_by_one.c).execution_options(yield_per=1_000)
     for number, *values in session.execute(sorts):
         yield number, dict(zip(one_by_one.c.keys(), values, strict=True))
+
+
+def _value(session: Session, root: str, name: str, key: str) -> ColumnElement[Any]:
+    """A column, or a list with one value of it, as it is written: SQLite would round a single number."""
+    column = col(getattr(_TABLES[root], name))
+    if not key:
+        return type_coerce(column, getattr(_TABLES[root], name).type)
+    if session.get_bind().dialect.name == "sqlite":
+        return func.json_extract(column, f"$.{key}", f"$.{key}", type_=Json)
+    return func.jsonb_build_array(column[key], type_=Json)
 
 
 def _is_in(group: str, whom: Subquery) -> ColumnElement[bool]:
@@ -277,8 +290,12 @@ def _facts(
 ) -> Facts:
     """What conditions see of a person of this sort, who has no id here."""
     of: dict[str, dict[str, Any]] = {root: {} for root in _TABLES}
-    for root, name in looks.columns:
-        of[root][name] = sort[f"{root}_{name}"]
+    for root, name, key in looks.columns:
+        value = sort[f"{root}_{name}_{key}"]
+        if key:
+            of[root].setdefault(name, {})[key] = value[0] if value else None
+        else:
+            of[root][name] = value
     person = of["person"]
     if "first_name" in person and "last_name" in person:
         person["name"] = " ".join(part for part in (person["first_name"], person["last_name"]) if part)

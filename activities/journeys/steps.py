@@ -371,4 +371,4 @@ class Steps:
         row.to = ", ".join(mailbox.address for mailbox in (sent.to, *sent.also))
         row.sender, row.subject, row.html = sent.sender.address, sent.subject, sent.html
         row.content, row.mail_id = getattr(step, "content", None) or "", mail_id(effect)
-        row.links = sorted(link for url, link in sent.links.items() if url in sent.html or url in sent.text)
+        row.links = sorted(sent.links.values())

@@ -56,6 +56,14 @@ def kept_open(session: Session, definitions: Definitions, flow: FlowRow) -> Kept
     )
 
 
+def inside_in_words(session: Session, flow: FlowRow) -> str:
+    """How many are inside, by status: `3 active, 1 queued`."""
+    here = col(ParticipantRow.generation) == flow.generation
+    counts = {status: _count(session, flow, here, col(ParticipantRow.status) == status) for status in _INSIDE}
+    shown = [f"{number}{'+' if number == MOST else ''} {status.value}" for status, number in counts.items() if number]
+    return ", ".join(shown) or "nobody inside"
+
+
 def _count(session: Session, flow: FlowRow, *where: ColumnExpressionArgument[bool]) -> int:
     some = select(col(ParticipantRow.number)).where(
         col(ParticipantRow.flow) == flow.id, col(ParticipantRow.status).in_(_INSIDE), *where

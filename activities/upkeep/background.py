@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from itertools import product
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, select, update
 from sqlmodel import Session, col
 
 from activities.dispatcher import Asked, Dispatcher, StartJourney, WakeJourney
@@ -20,7 +20,8 @@ from activities.enrolling.jobs import EnrolmentJobs, Overtaken
 from activities.enrolling.recurrences import Recurrences
 from activities.journeys.edited import to_wake
 from activities.journeys.standing import Rules, Standing, UnknownParticipant
-from activities.life.draining import INSIDE
+from activities.life.draining import INSIDE, anyone_inside
+from activities.life.progress import inside_in_words
 from activities.life.schedules import next_at
 from activities.webhooks.telling import write_down
 from flows.outcome import Status
@@ -73,17 +74,11 @@ class Background:
         return await self._dispatcher.write(lambda session: self._applied(session, flow, epoch))
 
     def _applied(self, session: Session, flow: str, epoch: int) -> FlowState:
-        row = session.get_one(FlowRow, flow, with_for_update=True)
+        # Before the row is locked, and only up to a limit: every gate of the flow waits for that lock.
+        text = inside_in_words(session, session.get_one(FlowRow, flow))
+        row = session.get_one(FlowRow, flow, with_for_update=True, populate_existing=True)
         row.applied_epoch = max(row.applied_epoch, epoch)
-        inside = session.connection().execute(
-            select(col(ParticipantRow.status), func.count())
-            .where(col(ParticipantRow.flow) == flow, col(ParticipantRow.generation) == row.generation)
-            .where(col(ParticipantRow.status).in_([Status.ACTIVE, Status.QUEUED]))
-            .group_by(col(ParticipantRow.status))
-        )
-        counts = {Status(status).value: count for status, count in inside}
-        text = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "nobody inside"
-        if row.status is FlowStatus.CLOSED and not counts and row.epoch == epoch:
+        if row.status is FlowStatus.CLOSED and row.epoch == epoch and not anyone_inside(session, row):
             write_down(session, flow, row.status, FlowStatus.FINISHED, self._clock(), "the last has left")
             row.status = FlowStatus.FINISHED  # the last has left (LIFE_7)
         settled = row.epoch == epoch

@@ -102,11 +102,11 @@ class Creating(Action):
 
     def filled(self, flow: "Flow", facts: Facts, source: str, *, html: bool = False) -> str:
         """A text with its merge tags filled in. Errors: TemplateError."""
-        return _merging(flow, facts, source).text(source, html=html)
+        return Merging(flow, facts).text(source, html=html)
 
     def filled_title(self, flow: "Flow", facts: Facts) -> str:
         """The title in one line, cut where it is too long. Errors: TemplateError."""
-        return _merging(flow, facts, self.title).line(self.title)[:_LONGEST_TITLE]
+        return Merging(flow, facts).line(self.title)[:_LONGEST_TITLE]
 
     def problems(self, flow: "Flow", catalog: Catalog) -> Iterator[Problem]:
         """A missing title, unknown merge tags."""
@@ -177,8 +177,3 @@ def not_permitted(catalog: Catalog, kind: Kind, type: str | None, setting: str, 
     if value is not None and permitted is not None and value not in permitted:
         whose = f"of {type}" if type is not None else "without a type"
         yield Problem(f"There is no {setting} “{value}” {whose}.", f"Write one of {', '.join(permitted)}.", (setting,))
-
-
-def _merging(flow: "Flow", facts: Facts, source: str) -> Merging:
-    # Most of these texts name no link: only then are the links worth reading.
-    return Merging(flow, facts, facts.records.links() if "links" in source else {})

@@ -1,6 +1,6 @@
 """What steps that write text share: the values of merge tags, and what is wrong with a template."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flows import templates
@@ -19,12 +19,12 @@ UNSUBSCRIBE = "ferd:unsubscribe"
 class Merging:
     """Fills in the texts of one step for one person."""
 
-    def __init__(self, flow: "Flow", facts: Facts, links: Mapping[str, str]) -> None:
+    def __init__(self, flow: "Flow", facts: Facts) -> None:
         self._zone = zone_or(facts.person.get("time_zone"), flow.zone)
         self._values: dict[str, object] = {
             **facts.namespace(),
             "flow": {"id": flow.id, "name": flow.name},
-            "links": links,
+            "links": facts.records.links(),
             "unsubscribe_url": UNSUBSCRIBE,
         }
 

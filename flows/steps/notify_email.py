@@ -41,7 +41,7 @@ class NotifyEmail(Notification):
         sender = flow.email.from_.mailbox(facts) if flow.email.from_ else None
         if sender is None:
             return Fail("There is no from address: the person has no such contact, and the flow names no fallback.")
-        merging = Merging(flow, facts, facts.records.links())
+        merging = Merging(flow, facts)
         try:
             subject, text = merging.line(self.subject), merging.text(self.text)
         except TemplateError as error:

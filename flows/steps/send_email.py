@@ -61,8 +61,8 @@ class SendEmail(Message):
             return Fail(f"Content {content.id} cannot be filled in: {error}")
 
     def _email(self, flow: "Flow", facts: Facts, content: Content, sender: Mailbox, reply_to: Mailbox) -> Email:
-        links = facts.records.links()
-        merging = Merging(flow, facts, links)
+        merging = Merging(flow, facts)
+        html, text = merging.text(content.html, html=True), merging.text(content.text)
         subject = self.subject if self.subject is not None else content.subject
         return Email(
             message=facts.message,
@@ -70,10 +70,10 @@ class SendEmail(Message):
             sender=sender,
             reply_to=reply_to,
             subject=merging.line(subject),
-            html=merging.text(content.html, html=True),
-            text=merging.text(content.text),
+            html=html,
+            text=text,
             attachments=tuple(dict.fromkeys((*content.attachments, *self.attachments))),
-            links={url: link for link, url in links.items()},
+            links=facts.records.registered(html, text),
             campaign=flow.email.campaign.tags() if flow.email.campaign else {},
             unsubscribe=not self.transactional,
         )

@@ -85,7 +85,7 @@ class SendSms(Message):
 def sms_text(source: str, flow: "Flow", facts: Facts) -> str:
     """The text that is sent. Errors: TemplateError."""
     # Composed letters: å in two halves is in no alphabet of SMS.
-    return unicodedata.normalize("NFC", Merging(flow, facts, facts.records.links()).text(source)).strip()
+    return unicodedata.normalize("NFC", Merging(flow, facts).text(source)).strip()
 
 
 def sms_problems(text: str, sender: str | None, flow: "Flow", catalog: Catalog) -> Iterator[Problem]:

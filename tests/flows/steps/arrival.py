@@ -24,7 +24,7 @@ class GivenRecords:
     """Records that hold what a test names."""
 
     contents: Mapping[str, Content] = field(default_factory=dict)
-    registered: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)
     happened: Sequence[Happening] = ()
     groups: Collection[str] = ()
     sent: Mapping[str | None, datetime] = field(default_factory=dict)
@@ -40,7 +40,10 @@ class GivenRecords:
         return {}
 
     def links(self) -> Mapping[str, str]:
-        return self.registered
+        return self.known
+
+    def registered(self, html: str, text: str) -> Mapping[str, str]:
+        return {url: link for link, url in self.known.items() if url in html + text}
 
     def happenings(
         self, types: Collection[str], since: datetime | None = None, *, unused: bool = False

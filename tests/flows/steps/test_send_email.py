@@ -24,7 +24,7 @@ HELLO = Mailbox("hello@fjord.example", "Fjord Coffee")
 
 
 def at(person: Any = PERSON, content: Content = WELCOME, **more: Any) -> Facts:
-    return standing(person=person, contents={content.id: content}, registered=LINKS, **more)
+    return standing(person=person, contents={content.id: content}, known=LINKS, **more)
 
 
 def entered(facts: Facts, email: Any = None, campaign: Any = None, **step: Any) -> Move:
