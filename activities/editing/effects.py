@@ -204,8 +204,8 @@ def _of(edit: Edit, step: BaseStep, people: _People, now: datetime) -> StepEffec
 
 def _rescheduled(edit: Edit, step: BaseStep, people: _People, now: datetime) -> StepEffect:
     """A rest of another length: whose time is up goes on, the others stay for the rest of it (EDIT_4)."""
-    flow, later = edit.after.flow, edit.after.step[step.id]
-    still = frozen_for_all(people.session, flow, now)
+    old, flow, later = edit.before.flow, edit.after.flow, edit.after.step[step.id]
+    stood, still = (frozen_for_all(people.session, each, now) for each in (old, flow))
     moved_on = replanned = 0
     before: list[datetime] = []
     after: list[datetime] = []
@@ -217,8 +217,10 @@ def _rescheduled(edit: Edit, step: BaseStep, people: _People, now: datetime) -> 
         over = list(_over(ends, Span(first, last), now, zone)) if timed else []
         gone, stay, came, planned = people.divided(name, over)
         moved_on, replanned = moved_on + gone, replanned + stay
-        before += (planned.earliest, planned.latest) if planned else ()
-        after += (end for since in (came.earliest, came.latest) if (end := ends(since))) if came and timed else ()
+        # What is stored is the plan of the last time that they were woken: an edit and a pause may have come since.
+        was = partial(_end, step, old, zone_or(name, old.zone), step, stood)
+        before += _span(was, came, planned)
+        after += _span(ends, came, None) if timed else ()
     return replace(
         _effect(edit, step, people),
         unaffected=0,
@@ -228,6 +230,12 @@ def _rescheduled(edit: Edit, step: BaseStep, people: _People, now: datetime) -> 
         after=Span(min(after), max(after)) if after and timed else None,
         on_to=edit.after.after(step.id) if moved_on else None,
     )
+
+
+def _span(ends: Callable[[datetime], datetime | None], came: Span | None, otherwise: Span | None) -> list[datetime]:
+    """When the first and the last go on who came within a span, or what is known `otherwise`."""
+    found = [end for since in (came.earliest, came.latest) if (end := ends(since)) is not None] if came else []
+    return found or ([otherwise.earliest, otherwise.latest] if otherwise else [])
 
 
 def _end(
