@@ -21,8 +21,9 @@ class PulledPublic(BaseModel):
 
     kind: str = Field(title="Kind")
     taken: int = Field(title="Taken over")
+    refused: int = Field(title="Could not be taken over")
     done: bool = Field(title="Done")
-    why: str = Field(title="Why it does not get on")
+    why: str = Field(title="Why it does not get on, or which was the last to be refused")
     started_at: datetime = Field(title="Started at")
 
 

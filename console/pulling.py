@@ -26,4 +26,6 @@ def pull(settings: Settings, *, wait: bool, json: bool) -> None:
         as_json(found)
         return
     for each in found["items"]:
-        say(f"{each['kind']}: {each['taken']} taken over" if each["done"] else f"{each['kind']}: under way")
+        how = f"{each['taken']} taken over" if each["done"] else "under way"
+        refused = f", {each['refused']} not: {each['why']}" if each["refused"] else ""
+        say(f"{each['kind']}: {how}{refused}", "yellow" if refused else "")

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +15,7 @@ from sqlmodel import col, select
 from temporalio.testing import WorkflowEnvironment
 
 from activities.core import now
+from activities.crm.faults import CrmError
 from activities.outside.superoffice.client import Access, SuperOffice
 from activities.outside.superoffice.copying import Copy
 from activities.outside.superoffice.lists import Lists
@@ -23,7 +24,7 @@ from activities.outside.superoffice.reading import Reading
 from activities.outside.superoffice.telling import Following
 from activities.web import Web
 from flows.outcome import Reason
-from store.people import Associate, Company, Person, SelectionMember
+from store.people import Associate, Company, Person, ProjectMember, SelectionMember
 from store.pulling import PullRow, ToldRow
 from tests.rules.given import left
 from tests.support.backend import Reply, backend
@@ -81,8 +82,10 @@ def follower(ferd: Running, there: StandIn) -> Follower:
     return Follower(ferd, there)
 
 
-async def tell(ferd: Running, event: str, key: int, *, id: str = "", secret: str = SECRET, status: int = 200) -> None:
-    told = {"EventId": id or str(uuid4()), "Event": event, "PrimaryKey": key, "Changes": [], "Values": {"sale_id": 1}}
+async def tell(
+    ferd: Running, event: str, key: int, *, id: str = "", secret: str = SECRET, status: int = 200, **numbers: int
+) -> None:
+    told = {"EventId": id or str(uuid4()), "Event": event, "PrimaryKey": key, "Changes": [], "Values": numbers}
     body = json.dumps(told).encode()
     signature = base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256)).decode()
     answer = await ferd.public.post("/hooks/superoffice", content=body, headers={"X-SuperOffice-Signature": signature})
@@ -191,11 +194,15 @@ async def test_TRIG_1_everything_is_pulled_page_by_page_goes_on_after_a_fault_an
     ]  # fmt: skip
     told = [[type for type, _ in await ferd.events(each.id)] for each in known]
     assert told == [["added_to_selection"]] * 3 + [[]] * 2  # kept, and they set off nothing
+    there.add_person(18, Firstname="Kept out")
+    monkeypatch.setattr(follower.pulled._copy, "people", _refusing(follower.pulled._copy.people, 18))
     del there.people[15]
     there.people[11]["Firstname"] = "Changed"
     there.chosen[42] = {12, 16}
     expect(202, await ferd.api.post("/v1/pull"))
     await follower.pull()
+    refused = expect(200, await ferd.api.get("/v1/pull"))["items"][3]
+    assert (refused["taken"], refused["refused"], refused["why"]) == (4, 1, "18 cannot be held here")
     first, second, gone, new, _ = await people(ferd)
     assert (first.first_name, gone.deleted_at is not None) == ("Changed", True)
     assert [type for type, _ in await ferd.events(first.id)] == ["added_to_selection", "person_updated"]
@@ -206,6 +213,37 @@ async def test_TRIG_1_everything_is_pulled_page_by_page_goes_on_after_a_fault_an
         lambda session: (session.get_one(Company, "18"), session.get_one(Associate, "7"))
     )
     assert (company.our_contact, associate.email) == ("7", "liv@fjord.example")
+    there.chosen[42] = {17}
+    await follower.pull()  # not yet due
+    await ferd.world.db.write(_all_due)
+    await follower.pull()  # by itself: no webhook tells who is in a selection
+    here = await ferd.world.db.read(lambda session: session.exec(select(SelectionMember)).all())
+    assert [member.person for member in here] == [(await people(ferd))[-1].id]
+
+
+async def test_companies_and_project_members_are_followed(ferd: Running, there: StandIn, follower: Follower) -> None:
+    there.companies[18] = {"ContactId": 18, "Name": "Fjord", "CustomFields": {}}
+    there.add_person(275, Firstname="Kari", Contact={"ContactId": 18})
+    there.projects[9] = {"ProjectId": 9, "Name": "Fair"}
+    there.members[500] = {"ProjectId": 9, "PersonId": 275, "ContactId": 18}
+    await tell(ferd, "person.created", 275)
+    await follower.follow()
+    there.companies[18]["Name"] = "Fjell"
+    await tell(ferd, "contact.changed", 18)
+    await tell(ferd, "projectmember.created", 500, project_id=9, person_id=275)
+    await follower.follow()
+    (known,) = await people(ferd)
+    company = await ferd.world.db.read(lambda session: session.get_one(Company, "18"))
+    assert company.name == "Fjell"
+    assert [type for type, _ in await ferd.events(known.id)] == [
+        "person_created", "person_updated", "added_to_project",
+    ]  # fmt: skip
+    there.members.clear()
+    await tell(ferd, "projectmember.deleted", 500, project_id=9)
+    await tell(ferd, "contact.softdeleted", 18)
+    await follower.follow()
+    members = await ferd.world.db.read(lambda session: session.exec(select(ProjectMember)).all())
+    assert (members, (await people(ferd))[0].company) == ([], None)
 
 
 async def test_LIFE_2_what_superoffice_can_never_do_is_a_problem_before_the_flow_runs(ferd: Running) -> None:
@@ -229,6 +267,17 @@ async def test_LIFE_2_what_superoffice_can_never_do_is_a_problem_before_the_flow
         "/steps/2/owner": "The associate “liv” is none of SuperOffice's.",
     }  # fmt: skip
     problem(422, await ferd.api.post("/v1/flows/never/run"))
+
+
+def _refusing(take: Callable[..., None], number: int) -> Callable[..., None]:
+    """Takes everybody but one."""
+
+    def people(session: Any, found: dict[int, Any], *, triggers: bool) -> None:
+        if number in found:
+            raise CrmError("It cannot be.", "")
+        take(session, found, triggers=triggers)
+
+    return people
 
 
 def _all_due(session: Any) -> None:

@@ -6,12 +6,14 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlmodel import Session, col, select
 from temporalio.testing import WorkflowEnvironment
 
 from activities.outside.webhook import CrmAddress, CrmRequest, WebhookCrm
@@ -21,11 +23,13 @@ from flows.making import CreateRequest, CreateSale, Distribute, Origin
 from flows.outcome import Reason
 from flows.ports import ChangePerson, Done, FieldChange, NotDone
 from store.database import Database
-from store.journeys import EffectStatus
+from store.journeys import EffectStatus, ParticipantRow
 from store.people import Associate
+from store.pulling import ToldRow
 from tests.rules.given import ended, is_member, left, person_row, when
 from tests.support.backend import Backend, Call, Reply, backend
 from tests.support.superoffice import Faults, StandIn
+from tests.support.waiting import eventually
 from tests.support.world import World, mail, now
 from tests.support.world import world as make_world
 
@@ -183,3 +187,30 @@ async def test_SAFE_1_every_step_is_done_once_in_superoffice_though_each_answer_
         assert there.people[275]["Associate"] == {"AssociateId": 7}
         assert await is_member(world, person, "9")
         assert await is_member(world, person, "fans")
+
+
+async def test_TRIG_10_what_a_flow_has_made_there_and_superoffice_then_tells_of_does_not_enrol_again(
+    temporal_env: WorkflowEnvironment, database_url: str, tmp_path: Path, crm: Backend
+) -> None:
+    """The sale is found to be the flow's own by its mark; one that somebody else makes enrols."""
+    there = StandIn(crm)
+    async with superoffice(temporal_env, database_url, tmp_path, there) as world:
+        sell = {"id": "sell", "kind": "create_sale", "title": "Beans", "owner": "7"}
+        triggers = [{"event": "sale_created"}]
+        flow = await world.flow("own", sell, enrolment={"triggers": triggers, "once": False})
+        person = await world.person(external_id="275")
+        assert await left(world, await world.enrol(flow, person)) is Reason.COMPLETED
+        (made,) = there.sales
+        there.sales[5] = {"SaleId": 5, "Heading": "Tea", "SaleText": "", "Person": {"PersonId": 275}}
+
+        def tell(session: Session, number: int) -> None:
+            session.add(ToldRow(id=str(number), event="sale.created", key=number, due=now()))
+
+        async def followed() -> bool:
+            return await world.db.read(lambda session: session.scalars(select(ToldRow)).first()) is None
+
+        for number, taken_part in ((made, 1), (5, 2)):
+            await world.db.write(partial(tell, number=number))
+            await eventually(followed)
+            parts = select(ParticipantRow).where(col(ParticipantRow.flow) == flow)
+            assert len(await world.db.read(lambda session, parts=parts: session.scalars(parts).all())) == taken_part  # type: ignore[misc]

@@ -1,7 +1,8 @@
 """A stand-in for SuperOffice's REST WebAPI v1, as its public documentation describes it (docs/superoffice.md).
 
-In memory. It misbehaves as `faults` says: shares of the calls that write are answered 429 or 503, or dropped before or
-after they were done. `counts` is what was really done, by kind; `unheard` what was done and not heard of.
+In memory. It misbehaves as `faults` says: shares of the calls that write are answered 429 or 503, dropped before or
+after they were done, or never answered. `counts` is what was really done, by kind; `unheard` what was done and not
+heard of.
 """
 
 import re
@@ -29,6 +30,7 @@ class Faults:
     """Shares of the calls that write, from 0 to 1; the rest goes well. `when` narrows them down."""
 
     accept_then_drop: float = 0
+    accept_then_silent: float = 0
     drop: float = 0
     busy: float = 0
     unavailable: float = 0
@@ -38,7 +40,7 @@ class Faults:
     def draw(self, call: Call) -> str:
         """What goes wrong with this call; empty: nothing."""
         chance = self.random.random()
-        for name in ("accept_then_drop", "drop", "busy", "unavailable"):
+        for name in ("accept_then_drop", "accept_then_silent", "drop", "busy", "unavailable"):
             chance -= getattr(self, name)
             if chance < 0:
                 return name if self.when(call) else ""
@@ -114,9 +116,9 @@ class StandIn:
         kind, answer = self._write(call.method, path, call)
         if answer.status < 300:
             self.counts[kind] += 1
-        if fault == "accept_then_drop":
+        if fault:
             self.unheard.append(kind)
-            return "drop"
+            return "drop" if fault == "accept_then_drop" else "silent"
         return answer
 
     def _token(self, call: Call) -> Reply:

@@ -11,11 +11,14 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlmodel import Session, select
 
+from activities.crm.faults import CrmError
 from activities.crm.groups import PROJECT, SELECTION, Kind
 from activities.dispatcher import Dispatcher
 from activities.outside.superoffice.copying import BESIDE, LISTS, Copy
+from activities.outside.superoffice.fields import Entity
 from activities.outside.superoffice.lists import Lists
 from activities.outside.superoffice.reading import Reading
 from flows.ports import EffectError, NotDone
@@ -30,8 +33,11 @@ AGAIN = timedelta(hours=1)
 PAGE = 100
 _LATER = timedelta(minutes=1)
 _LONGEST_WHY = 500
+_MOST_MISSING = 10_000
+"""Numbers in a page that are nobody's: those of people who were deleted long ago are many."""
 
-Page = Callable[[Session], None]
+Page = Callable[[Session], list[int]]
+"""Writes a page. It answers the numbers of those that could not be taken."""
 
 
 def start(session: Session, now: datetime) -> None:
@@ -92,13 +98,27 @@ class Pull:
             await self._dispatcher.write(partial(_put_off, row.kind, error.text, self._clock() + pause))
         return True
 
+    @staticmethod
+    def _each(session: Session, found: Mapping[int, Entity], take: Callable[[int, Entity], None]) -> list[int]:
+        """Take each by itself: one that cannot be held here keeps nobody else away."""
+        refused = []
+        for number, entity in found.items():
+            try:
+                with session.begin_nested():
+                    take(number, entity)
+            except (CrmError, IntegrityError, DataError) as error:
+                log.warning("pull_refused", number=number, error=type(error).__name__)
+                refused.append(number)
+        return refused
+
     def _keep(self, kind: str, before: int, taken: int, after: int | None, write: Page, session: Session) -> None:
         row = session.get(PullRow, kind, with_for_update=True)
         if row is None or row.done or row.after != before:
             return
-        write(session)
-        row.taken += taken
-        row.why = ""
+        refused = write(session)
+        row.taken += taken - len(refused)
+        row.refused += len(refused)
+        row.why = f"{refused[-1]} cannot be held here" if refused else ""
         if after is not None:
             row.after = after
             return
@@ -109,25 +129,30 @@ class Pull:
         fields = await self._reading.custom_fields()
         items = [(name, id, item) for name in LISTS for item, id in (await self._lists.items(name)).items()]
 
-        def write(session: Session) -> None:
+        def write(session: Session) -> list[int]:
             for name, id, item in items:
                 self._copy.item(session, name, id, item, beside)
             for (of, name), label in fields.items():
                 self._copy.field(session, of, name, label)
+            return []
 
         return len(items) + len(fields), None, write
 
     async def _of_associates(self, _: PullRow) -> tuple[int, int | None, Page]:
         users = await self._reading.users()
-        return len(users), None, lambda session: self._copy.associates(session, users)
+
+        def write(session: Session) -> list[int]:
+            self._copy.associates(session, users)
+            return []
+
+        return len(users), None, write
 
     async def _of_companies(self, row: PullRow) -> tuple[int, int | None, Page]:
         numbers = await self._reading.numbers("Contact", "contactId", row.after, PAGE)
         found = await self._reading.companies(numbers)
 
-        def write(session: Session) -> None:
-            for number, entity in found.items():
-                self._copy.company(session, number, entity)
+        def write(session: Session) -> list[int]:
+            return self._each(session, found, partial(self._copy.company, session))
 
         return len(found), _last(numbers), write
 
@@ -136,29 +161,31 @@ class Pull:
         found = await self._reading.people(numbers)
         last = _last(numbers)
 
-        def write(session: Session) -> None:
-            self._copy.people(session, found, triggers=not row.first)
+        def write(session: Session) -> list[int]:
             if not row.first and numbers:  # who is here, and is there no longer
                 missing = set(range(row.after + 1, numbers[-1] + 1)) - found.keys()
                 self._copy.forget_people(session, sorted(missing)[:_MOST_MISSING])
+            return self._each(
+                session,
+                found,
+                lambda number, entity: self._copy.people(session, {number: entity}, triggers=not row.first),
+            )
 
         return len(found), last, write
 
     async def _of_groups(self, noun: str, kind: Kind, row: PullRow) -> tuple[int, int | None, Page]:
         found = await self._reading.named(noun, row.after, 1)
         if not found:
-            return 0, None, lambda session: None
+            return 0, None, lambda session: []
         ((number, name),) = found
         members = await self._reading.members(noun, number)
 
-        def write(session: Session) -> None:
+        def write(session: Session) -> list[int]:
             keep = self._copy.selection if kind is SELECTION else self._copy.project
             self._copy.members(session, kind, keep(session, number, name), members, triggers=not row.first)
+            return []
 
         return 1, number, write
-
-
-_MOST_MISSING = 10_000
 
 
 def _last(numbers: list[int]) -> int | None:

@@ -17,6 +17,7 @@ import structlog
 from pydantic import BaseModel, Field
 from sqlmodel import Session, col, select
 
+from activities.crm.faults import CrmError
 from activities.crm.groups import PROJECT
 from activities.dispatcher import Dispatcher
 from activities.enrolling.events import Event, Events
@@ -126,6 +127,9 @@ class Following:
         try:
             work = await self._read(told)
             await self._dispatcher.write(partial(_followed, told.id, work))
+        except CrmError as error:  # it cannot be held here, and will not be later
+            log.warning("superoffice_refused", told=told.event, number=told.key, error=type(error).__name__)
+            await self._dispatcher.write(partial(_followed, told.id, lambda session: None))
         except EffectError as error:
             pause = min(_LONGEST_PAUSE, timedelta(seconds=5) * 2 ** min(told.tries, 15))
             asked = error.retry_after if isinstance(error, NotDone) else None

@@ -48,7 +48,7 @@ async def crm(store: Database) -> AsyncIterator[Set]:
         *(Associate(id=id, name=f"Associate {id}", time_zone="Europe/Oslo", **times) for id in ("7", "8")),
     ]
     await store.write(lambda session: session.add_all(rows))
-    web = Web(private=True, longest=5)
+    web = Web(private=True, longest=1)
     async with backend() as program:
         there = StandIn(program)
         there.add_person(
