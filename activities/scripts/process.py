@@ -1,8 +1,8 @@
 """A script as a process that can hurt nobody: little of our environment, limits on all it takes, no shell.
 
 It gets JSON on standard input. What it prints is its result, JSON or text; what it writes to standard error is its log.
-It runs in a folder of its own that is gone afterwards, and in a process group of its own that is killed with all that
-it started: when it ends, when its time is over, or when it prints too much.
+It runs in a folder of its own that is gone afterwards, below a keeper (`launch`) that ends it with all that it started,
+wherever that has gone: when it ends, when its time is over, and when the worker dies.
 """
 
 import asyncio
@@ -22,6 +22,8 @@ LARGEST_OUTPUT = 1024 * 1024
 """Bytes of result, and of log, that a script may write."""
 LONGEST_LOG = 64 * 1024
 """Bytes of log that are kept: the last ones."""
+ENDING = 10.0
+"""Seconds that a keeper gets for ending what it keeps."""
 HANDED_ON = "SCRIPT_"
 """Variables of the worker that begin so are handed on to scripts; all others are not."""
 
@@ -72,8 +74,7 @@ async def execute(how: Literal["exec", "call"], name: str, given: Mapping[str, A
         except TimeoutError:
             in_time = False
         finally:
-            _kill(process.pid)
-            await process.wait()
+            await _end(process)
         output, log = _read(stdout), _read(stderr)
     text = log[-LONGEST_LOG:].decode("utf-8", "replace").replace("\0", "")
     if not in_time:
@@ -96,9 +97,16 @@ def _environment(folder: str) -> dict[str, str]:
     return {**ours, **theirs, "HOME": folder, "TMPDIR": folder}
 
 
-def _kill(group: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
+async def _end(keeper: asyncio.subprocess.Process) -> None:
+    """Have the keeper end the script, if it still runs; one that does not answer is killed."""
+    try:
+        with suppress(ProcessLookupError):
+            keeper.terminate()
+        async with asyncio.timeout(ENDING):
+            await keeper.wait()
+    except TimeoutError:
+        keeper.kill()
+        await keeper.wait()
 
 
 def _how_it_ended(code: int) -> str:

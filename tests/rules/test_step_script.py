@@ -171,8 +171,8 @@ async def test_STEP_12_one_that_outlives_its_worker_is_lost_and_listed(
 def test_STEP_12_scripts_die_with_a_worker_that_is_killed(tmp_path: Path) -> None:
     """SIGKILL of the worker leaves nothing running behind."""
     begun = tmp_path / "begun"
-    hang = f"import os, pathlib, time; pathlib.Path({str(begun)!r}).write_text(str(os.getpid())); time.sleep(600)"
-    path = executable(tmp_path, "hang", hang)
+    begun.mkdir()
+    path = executable(tmp_path, "hang", RUNAWAY.format(told=str(begun), then="stay('itself')"))
     program = f"""
 import asyncio
 from activities.scripts.process import Limits, execute
@@ -183,10 +183,11 @@ asyncio.run(execute("exec", {str(path)!r}, {{}}, Limits(600, 30, 2**29)))
     worker = subprocess.Popen([sys.executable, "-c", program], cwd=root)
 
     async def both() -> None:
-        pid = int(await eventually(lambda: asyncio.to_thread(lambda: begun.exists() and begun.read_text())) or 0)
+        told = await eventually(lambda: asyncio.to_thread(lambda: list(begun.iterdir())), lambda told: len(told) == 3)
+        pids = [int(each.read_text()) for each in told]
         worker.kill()
         worker.wait()
-        await eventually(lambda: asyncio.to_thread(lambda: not running(pid)))
+        await eventually(lambda: asyncio.to_thread(lambda: not any(map(running, pids))))
 
     asyncio.run(both())
 
@@ -197,6 +198,54 @@ def running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except FileNotFoundError:
         return False
+
+
+# Leaves the script's session, forks twice and once more, and minds no polite signal; tells its pids.
+RUNAWAY = """
+import contextlib, os, pathlib, signal, sys, time
+told = pathlib.Path({told!r})
+def stay(name):
+    with contextlib.suppress(PermissionError):  # it leads a session already
+        os.setsid()
+    for polite in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(polite, signal.SIG_IGN)
+    (told / name).write_text(str(os.getpid()))
+    while True:
+        time.sleep(60)
+if os.fork() == 0:
+    if os.fork() == 0:
+        if os.fork() == 0:
+            stay("grandchild")
+        stay("child")
+    os._exit(0)
+while len(list(told.iterdir())) < 2:
+    time.sleep(0.01)
+{then}
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "limits", "status"),
+    [
+        ("print(1)", LIMITS, "done"),
+        ("1/0", LIMITS, "failed"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", LIMITS, "failed"),
+        ("stay('itself')", Limits(4, 30, 2**29), "failed"),
+    ],
+    ids=["ends", "crashes", "kills itself", "hangs and minds no signal"],
+)
+async def test_STEP_12_nothing_of_a_script_that_runs_away_is_left(
+    tmp_path: Path, then: str, limits: Limits, status: str
+) -> None:
+    """Whatever process group and session it has moved to: when it is over all of it is."""
+    told = tmp_path / "told"
+    told.mkdir()
+    path = executable(tmp_path, "runaway", RUNAWAY.format(told=str(told), then=then))
+    ended = await execute("exec", str(path), {}, limits)
+    assert ended.status == status, ended
+    pids = [int(each.read_text()) for each in told.iterdir()]
+    assert len(pids) >= 2
+    assert [pid for pid in pids if running(pid)] == []
 
 
 @pytest.mark.parametrize(
