@@ -111,7 +111,7 @@ class Core:
         tracking = Tracking(events, crm, definitions, reacting)
         erasing = Erasing(rules)
         recurrences = Recurrences(client, dispatcher, definitions, jobs, task_queue)
-        chores = Chores(dispatcher, attention, crm.companies, erasing, clock)
+        chores = Chores(dispatcher, attention, crm.telling, erasing, clock)
         return cls(
             db=db,
             dispatcher=dispatcher,

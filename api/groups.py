@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -16,6 +17,8 @@ from api.paging import Page, PagingDep
 from api.resource import Kept, PathId, problems, resource
 from api.services import ServicesDep
 from flows.model import Id
+
+PAGE = 500  # people in a transaction
 
 
 class GroupPublic(Kept):
@@ -100,10 +103,13 @@ def _add_members(router: APIRouter, kind: Kind) -> None:
         if dry_run:
             return await _rehearse(engine_of(request), kind, id, body.people)
         fire = len(people) == 1 if fire_triggers is None else fire_triggers
-        added = await services.dispatcher.write(
-            lambda session: services.crm.groups.add(session, kind, id, body.people, at, triggers=fire)
-        )
-        return Added(added=len(added), already=len(people) - len(added))
+        groups, added = services.crm.groups, 0
+        # All are looked at before any is added; then page by page, so that nobody has to wait for thousands.
+        new = await services.db.read(lambda session: groups.newcomers(session, kind, id, body.people))
+        for first in range(0, len(new), PAGE):
+            page = partial(groups.add, kind=kind, group=id, people=new[first : first + PAGE], at=at, triggers=fire)
+            added += len(await services.dispatcher.write(page))
+        return Added(added=added, already=len(people) - added)
 
     @router.delete(
         path,

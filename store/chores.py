@@ -31,6 +31,26 @@ class TellPeople(BaseModel):
     cause: list[str]
 
 
+class TellListed(BaseModel):
+    """Tell these people what has changed about them."""
+
+    type: Literal["tell_listed"] = "tell_listed"
+    people: list[str]
+    changed: list[str]
+    cause: list[str] = []
+
+
+class TellColleagues(BaseModel):
+    """Tell a company's people who are inside a flow, `besides` one, of an event about the company."""
+
+    type: Literal["tell_colleagues"] = "tell_colleagues"
+    company: str
+    besides: str
+    event: str
+    data: dict[str, Any]
+    cause: list[str]
+
+
 class CleanUp(BaseModel):
     """Clean up after a person was erased: what was under way has written down how it went (PART_8)."""
 
@@ -38,7 +58,8 @@ class CleanUp(BaseModel):
     person: str
 
 
-What = Annotated[Attend | TellPeople | CleanUp, Field(discriminator="type")]
+Tell = TellPeople | TellListed | TellColleagues
+What = Annotated[Attend | Tell | CleanUp, Field(discriminator="type")]
 WHAT: TypeAdapter[What] = TypeAdapter(What)
 
 

@@ -11,20 +11,18 @@ from sqlmodel import Session, col
 from activities.crm import custom
 from activities.crm.faults import Fault, Missing, Refused, faults
 from activities.crm.models import CompanyIn
-from activities.crm.occur import Occur
+from activities.crm.telling import Telling, later, pages
 from activities.crm.values import name_key, present
-from store.chores import ChoreRow, TellPeople
+from store.chores import TellListed, TellPeople
 from store.columns import new_id
 from store.people import Associate, Company, Person
-
-PAGE = 100
 
 
 class Companies:
     """Writes companies, and tells their people what changed."""
 
-    def __init__(self, occur: Occur) -> None:
-        self._occur = occur
+    def __init__(self, telling: Telling) -> None:
+        self._telling = telling
 
     def get(self, session: Session, company: str) -> Company:
         """The company. Raises Missing."""
@@ -59,10 +57,13 @@ class Companies:
     def delete(self, session: Session, company: str, at: datetime) -> None:
         """The company goes; its people stay, without a company."""
         row = self.lock(session, company)
-        people = self._people(session, company, "", None)
+        belong = select(col(Person.id)).where(col(Person.company) == company, col(Person.deleted_at).is_(None))
+        first, *rest = pages(session.scalars(belong.order_by(col(Person.id))).all()) or [()]
         session.delete(row)
         session.flush()
-        self._tell(session, people, ["company"], at, ())
+        self._telling.begin(session, TellListed(people=list(first), changed=["company"]), at)
+        for people in rest:
+            later(session, TellListed(people=list(people), changed=["company"]), at)
 
     def lock(self, session: Session, company: str) -> Company:
         """The company, locked until the transaction ends. Raises Missing."""
@@ -88,22 +89,8 @@ class Companies:
             row.updated_at = at
             session.flush()
             what = TellPeople(company=row.id, changed=changed, cause=list(cause))
-            after = self.tell_page(session, what, "", at, besides=besides)
-            if after is not None:
-                session.add(ChoreRow(id=new_id("cho"), what=what.model_dump(), after=after, at=at))
+            self._telling.begin(session, what, at, besides=besides)
         return changed
-
-    def tell_page(
-        self, session: Session, what: TellPeople, after: str, at: datetime, *, besides: str = ""
-    ) -> str | None:
-        """Tell the company's next people; the last one told, None if that were all.
-
-        A company may have thousands: one transaction for all of them would hold up everyone else.
-        """
-        people = self._people(session, what.company, after, PAGE + 1)
-        page = people[:PAGE]
-        self._tell(session, [person for person in page if person != besides], what.changed, at, what.cause)
-        return page[-1] if len(people) > PAGE else None
 
     def _insert(self, session: Session, id: str, given: CompanyIn, at: datetime) -> Company:
         fields = columns(given)
@@ -112,25 +99,6 @@ class Companies:
         session.add(row)
         session.flush()
         return row
-
-    def _people(self, session: Session, company: str, after: str, most: int | None) -> Sequence[str]:
-        query = select(col(Person.id)).where(col(Person.company) == company, col(Person.deleted_at).is_(None))
-        return session.scalars(query.where(col(Person.id) > after).order_by(col(Person.id)).limit(most)).all()
-
-    def _tell(
-        self, session: Session, people: Sequence[str], changed: list[str], at: datetime, cause: Sequence[str]
-    ) -> None:
-        # One change, many people: it enrols nobody, but conditions on the company may have come to hold (STEP_14).
-        for person in people:
-            self._occur(
-                session,
-                type="person_updated",
-                person=person,
-                at=at,
-                data={"changed": changed},
-                cause=cause,
-                triggers=False,
-            )
 
 
 def columns(given: CompanyIn) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from activities.crm.models import Channel, NamedIn
 from activities.crm.occur import Occur
 from activities.crm.people import People
 from activities.crm.suppression import Suppression
+from activities.crm.telling import Telling
 from activities.crm.values import email_key
 from flows.making import CreateFollowUp, CreateRequest, CreateSale, Distribute, GiveOwner
 from flows.ports import ChangeMembership, ChangePerson, Done, NotDone
@@ -55,12 +56,13 @@ class EmbeddedCrm:
         self._refuses = refuses
         self.suppression = suppression or Suppression()
         self.people = People(occur)
-        self.companies = Companies(occur)
+        self.telling = Telling(occur)
+        self.companies = Companies(self.telling)
         self.groups = Groups(occur, came_together)
         self.bulk = Bulk(self.people, self.companies, occur)
-        self.follow_ups = work.follow_ups(occur)
-        self.requests = work.requests(occur)
-        self.sales = work.sales(occur)
+        self.follow_ups = work.follow_ups(occur, self.telling)
+        self.requests = work.requests(occur, self.telling)
+        self.sales = work.sales(occur, self.telling)
         making = Making(self.people, self.follow_ups, self.requests, self.sales)
         self._performed: Mapping[type, Callable[[Session, Any, datetime, Sequence[str]], Done]] = {
             ChangePerson: self._change_person,

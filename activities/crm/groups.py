@@ -72,19 +72,13 @@ class Groups:
         _check_known(people, known)
         rows = [{kind.noun: group, "person": person, "at": at} for person in sorted(known)]
         added = [row["person"] for row in insert_new(session, kind.members, rows)]
-        together = self._came_together if triggers and len(added) > 1 else None
-        for person in added:
-            self._occur(
-                session,
-                type=kind.event,
-                person=person,
-                at=at,
-                data={kind.noun: group},
-                cause=cause,
-                triggers=triggers and together is None,
-            )
-        if together is not None:
-            together(session, kind, group, added, at)
+        told: dict[str, Any] = {"type": kind.event, "at": at, "data": {kind.noun: group}, "cause": cause}
+        if triggers and len(added) == 1:
+            self._occur(session, person=added[0], **told)
+        elif added:
+            self._occur(session, person=added, **told, triggers=False)
+            if triggers and self._came_together is not None:
+                self._came_together(session, kind, group, added, at)
         return added
 
     def newcomers(self, session: Session, kind: Kind, group: str, people: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from sqlmodel import Session
 class Occur(Protocol):
     """Stores an event about a person and matches it, in the same transaction.
 
+    `person` may be several to whom the same has happened: a few statements for all of them, and no triggers.
     Without `triggers` nobody is enrolled by it (TRIG_1); whoever waits for it is woken all the same.
     """
 
@@ -18,7 +19,7 @@ class Occur(Protocol):
         session: Session,
         *,
         type: str,
-        person: str,
+        person: str | Sequence[str],
         at: datetime,
         data: dict[str, Any] | None = None,
         cause: Sequence[str] = (),

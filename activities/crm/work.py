@@ -11,18 +11,18 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, SQLModel, col
+from sqlmodel import Session, SQLModel
 
 from activities.crm.faults import Conflict, Fault, Refused
 from activities.crm.kinds import FOLLOW_UP_FIELDS, FollowUpTypeIn, RequestTypeIn, SaleTypeIn, Stage, Status
 from activities.crm.occur import Occur
 from activities.crm.records import Records
 from activities.crm.tasks import FollowUpIn, RequestIn, SaleIn
+from activities.crm.telling import Telling
 from flows.calendar import Workdays, add
 from flows.making import Origin
-from flows.outcome import Status as Inside
 from flows.units import Duration
-from store.journeys import ParticipantRow
+from store.chores import TellColleagues
 from store.kinds import Category, FollowUpType, RequestType, SaleType
 from store.library import FileRow
 from store.locks import lock_person
@@ -45,10 +45,12 @@ class Work(Generic[Row, In]):
         records: Records[Row, In],
         told: Callable[[Row, str | None], Told],
         occur: Occur,
+        telling: Telling,
     ) -> None:
         self._records = records
         self._told = told
         self._occur = occur
+        self._telling = telling
 
     def get(self, session: Session, id: str) -> Row:
         """The row. Raises Missing."""
@@ -115,10 +117,11 @@ class Work(Generic[Row, In]):
             if row.person is not None:
                 self._occur(session, type=type, person=row.person, at=at, data=known, cause=cause)
             if isinstance(row, Sale) and row.company is not None:
-                # On the company: it enrols none of its other people, yet may be what a journey of theirs looks for.
-                for person in _colleagues(session, row.company, row.person):
-                    about = {**known, "on": "company"}
-                    self._occur(session, type=type, person=person, at=at, data=about, cause=cause, triggers=False)
+                about = TellColleagues(
+                    company=row.company, besides=row.person or "", event=type, data={**known, "on": "company"},
+                    cause=list(cause),
+                )  # fmt: skip
+                self._telling.begin(session, about, at)
 
 
 @contextmanager
@@ -133,19 +136,19 @@ def _at_most_once(session: Session) -> Iterator[None]:
         raise Conflict(what, "Choose another time.") from None
 
 
-def follow_ups(occur: Occur) -> Work[FollowUp, FollowUpIn]:
+def follow_ups(occur: Occur, telling: Telling) -> Work[FollowUp, FollowUpIn]:
     """The follow-ups of a CRM that tells what happens through `occur`."""
-    return Work(Records("follow-up", "fup", FollowUp, FollowUpIn, complete=_follow_up), _follow_up_told, occur)
+    return Work(Records("follow-up", "fup", FollowUp, FollowUpIn, complete=_follow_up), _follow_up_told, occur, telling)
 
 
-def requests(occur: Occur) -> Work[RequestRow, RequestIn]:
+def requests(occur: Occur, telling: Telling) -> Work[RequestRow, RequestIn]:
     """The requests."""
-    return Work(Records("request", "req", RequestRow, RequestIn, complete=_request), _request_told, occur)
+    return Work(Records("request", "req", RequestRow, RequestIn, complete=_request), _request_told, occur, telling)
 
 
-def sales(occur: Occur) -> Work[Sale, SaleIn]:
+def sales(occur: Occur, telling: Telling) -> Work[Sale, SaleIn]:
     """The sales."""
-    return Work(Records("sale", "sal", Sale, SaleIn, complete=_sale), _sale_told, occur)
+    return Work(Records("sale", "sal", Sale, SaleIn, complete=_sale), _sale_told, occur, telling)
 
 
 # --- what a type says ----------------------------------------------------------------------------------------------
@@ -280,16 +283,3 @@ def _sale_told(row: Sale, before: str | None) -> Told:
         yield "sale_created", data
     if row.state != "open" and row.state != before:
         yield f"sale_{row.state}", data
-
-
-def _colleagues(session: Session, company: str, besides: str | None) -> Sequence[str]:
-    """People of a company who are inside a flow, in one order, so that two who lock them do not meet half way."""
-    query = (
-        select(col(Person.id))
-        .join(ParticipantRow, col(ParticipantRow.person) == col(Person.id))
-        .where(col(Person.company) == company, col(Person.deleted_at).is_(None), col(Person.id) != (besides or ""))
-        .where(col(ParticipantRow.status).in_([Inside.ACTIVE, Inside.QUEUED]))
-        .order_by(col(Person.id))
-        .distinct()
-    )
-    return session.scalars(query).all()

@@ -5,16 +5,17 @@ decided here about a journey: a participant that the event may concern is marked
 from the store, so that the order in which things are processed never matters.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, insert, or_, select
 from sqlmodel import Session, col
 
 from activities.counting import experiments
 from activities.crm.embedded import EmbeddedCrm
+from activities.crm.groups import lock_people
 from activities.definitions import Definitions
 from activities.dispatcher import wake
 from activities.enrolling.enrolment import Enrolled, Enrolment, Proposal
@@ -67,25 +68,11 @@ class Events:
             lock_person(session, event.person)
         if event.id and self._known(session, event):
             return None
-        id = new_id("evt")
-        row = EventRow(
-            id=id,
-            source=event.source,
-            external_id=event.id or id,
-            type=event.type,
-            subject=event.subject,
-            person=event.person,
-            at=event.at,
-            received_at=now,
-            data=event.data or {},
-            cause=list(event.cause),
-            machine=event.machine or event.settles_at is not None,
-            settles_at=event.settles_at,
-        )
+        row = _row(event, now)
         session.add(row)
         session.flush()
         if row.person and not row.machine:
-            self._match(session, row, now)
+            self._match(session, {row.person: row}, now)
             if triggers:
                 self._trigger(session, row, now)
         return row
@@ -95,7 +82,7 @@ class Events:
         row.settles_at, row.machine = None, machine
         session.flush()
         if not machine:
-            self._match(session, row, now)
+            self._match(session, {row.person: row}, now)
             self._trigger(session, row, now)
 
     def occur(
@@ -103,7 +90,7 @@ class Events:
         session: Session,
         *,
         type: str,
-        person: str,
+        person: str | Sequence[str],
         at: datetime,
         data: dict[str, Any] | None = None,
         cause: Sequence[str] = (),
@@ -111,7 +98,19 @@ class Events:
         triggers: bool = True,
     ) -> None:
         """Something happened inside ferd itself: in the CRM, or by a journey."""
-        self.take(session, Event(type, at, person, data=data, source=source, cause=tuple(cause)), at, triggers=triggers)
+        event = Event(type, at, data=data, source=source, cause=tuple(cause))
+        if isinstance(person, str):
+            self.take(session, replace(event, person=person), at, triggers=triggers)
+        else:
+            assert not triggers, "many are enrolled by a job (TRIG_7)"
+            self._take_all(session, event, person, at)
+
+    def _take_all(self, session: Session, event: Event, people: Sequence[str], now: datetime) -> None:
+        """Store and match the same for many people: a few statements for all of them."""
+        rows = {person: _row(replace(event, person=person), now) for person in lock_people(session, people)}
+        if rows:
+            session.execute(insert(EventRow), [row.model_dump(exclude={"number"}) for row in rows.values()])
+            self._match(session, rows, now)
 
     def _known(self, session: Session, event: Event) -> bool:
         query = select(col(EventRow.number)).where(
@@ -119,18 +118,21 @@ class Events:
         )
         return session.connection().scalar(query) is not None
 
-    def _match(self, session: Session, row: EventRow, now: datetime) -> None:
+    def _match(self, session: Session, rows: Mapping[str, EventRow], now: datetime) -> None:
+        """Wake whom the events may concern: one for each person."""
         here = col(ParticipantRow.status).in_([Status.ACTIVE, Status.QUEUED])
         # Where there is a control group, success counts for both sides after they have left, too (TRIG_12).
         compared = and_(col(ParticipantRow.arm).is_not(None), col(ParticipantRow.converted_at).is_(None))
         inside = session.execute(
             select(ParticipantRow, FlowRow)
             .join(FlowRow, col(FlowRow.id) == col(ParticipantRow.flow))
-            .where(col(ParticipantRow.person) == row.person)
+            .where(col(ParticipantRow.person).in_(rows))
             .where(or_(and_(here, col(ParticipantRow.generation) == col(FlowRow.generation)), compared))
         ).all()
+        # While these rows are held, none of them is read again.
+        kept = self._crm.load(session, sorted({each.person for each, _ in inside})) if len(rows) > 1 else ()
         for participant, flow in inside:
-            outline = self._definitions.current(session, flow)
+            row, outline = rows[participant.person], self._definitions.current(session, flow)
             if not participant.status.inside or participant.generation < flow.generation:
                 self._converts(session, participant, outline.flow, row, now)
                 continue
@@ -139,6 +141,7 @@ class Events:
                 continue  # it looks for itself at the end of what it is doing
             if met or self._concerns(participant, outline, row):
                 wake(session, participant, now)
+        del kept
 
     def _meets_success(
         self, session: Session, participant: ParticipantRow, flow: Flow, row: EventRow, now: datetime
@@ -207,3 +210,21 @@ class Events:
 
 def _same_key(participant: ParticipantRow, flow: Flow, row: EventRow) -> bool:
     return of_same_key(flow.enrolment.key, participant.key, row.type, row.data)
+
+
+def _row(event: Event, now: datetime) -> EventRow:
+    id = new_id("evt")
+    return EventRow(
+        id=id,
+        source=event.source,
+        external_id=event.id or id,
+        type=event.type,
+        subject=event.subject,
+        person=event.person,
+        at=event.at,
+        received_at=now,
+        data=event.data or {},
+        cause=list(event.cause),
+        machine=event.machine or event.settles_at is not None,
+        settles_at=event.settles_at,
+    )

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from activities.crm.companies import Companies
+from activities.crm.telling import Telling
 from activities.desk.attention import Attention, Entry, UnknownEffect, entries
 from activities.desk.erasing import Erasing
 from activities.desk.participants import OperationRefused
@@ -46,13 +46,13 @@ class Chores:
         self,
         dispatcher: Dispatcher,
         attention: Attention,
-        companies: Companies,
+        telling: Telling,
         erasing: Erasing,
         clock: Callable[[], datetime],
     ) -> None:
         self._dispatcher = dispatcher
         self._attention = attention
-        self._companies = companies
+        self._telling = telling
         self._erasing = erasing
         self._clock = clock
 
@@ -87,7 +87,7 @@ class Chores:
             await asyncio.to_thread(self._dispatcher.scrub)
             return None
         return await self._dispatcher.write(
-            lambda session: self._companies.tell_page(session, what, chore.after, self._clock())
+            lambda session: self._telling.page(session, what, chore.after, self._clock())
         )
 
     async def _attend(self, what: Attend, after: str) -> tuple[Attended, str | None]:

@@ -46,7 +46,9 @@ def test_TRIG_1_many_at_once_start_no_flows_unless_asked(api: CrmApi, noun: str)
     assert fired(["p0"]) == [True]
     assert fired(["p1"], fire_triggers="false") == [False]
     assert fired(["p2", "p3"]) == [False, False]
-    assert fired(["p4", "p5"], fire_triggers="true") == [True, True]
+    assert api.together == []
+    assert fired(["p4", "p5"], fire_triggers="true") == [False, False]
+    assert api.together == [["p4", "p5"]]
 
 
 def test_an_unknown_person_adds_nobody(api: CrmApi, noun: str) -> None:

@@ -1,6 +1,6 @@
 """The API over an embedded CRM that has no flows around it: what it tells is only kept."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,14 +28,16 @@ class Told:
         session: Session,
         *,
         type: str,
-        person: str,
+        person: str | Sequence[str],
         at: datetime,
         data: dict[str, Any] | None = None,
         cause: Any = (),
         source: str = "ferd",
         triggers: bool = True,
     ) -> None:
-        self.events.append({"type": type, "person": person, "data": data, "cause": tuple(cause), "triggers": triggers})
+        for one in [person] if isinstance(person, str) else person:
+            event = {"type": type, "person": one, "data": data, "cause": tuple(cause), "triggers": triggers}
+            self.events.append(event)
 
     def take(self) -> list[dict[str, Any]]:
         """What was told since the last call."""
@@ -51,18 +53,21 @@ class CrmApi:
     db: Database
     crm: EmbeddedCrm
     told: Told
+    together: list[Sequence[str]] = field(default_factory=list)
+    """People who came into a group at once and shall set off triggers, in the background."""
 
 
 @contextmanager
 def crm_api(url: str) -> Iterator[CrmApi]:
     """The API over the database at `url`."""
     db, told = Database(url), Told()
-    crm = EmbeddedCrm(told)
+    together: list[Sequence[str]] = []
+    crm = EmbeddedCrm(told, lambda session, kind, group, people, at: together.append(people))
     try:
         with (
             borrowed(Services(db, db, crm, [KEY])) as app,
             TestClient(app, headers={"X-API-Key": KEY}, raise_server_exceptions=False) as client,
         ):
-            yield CrmApi(client, db, crm, told)
+            yield CrmApi(client, db, crm, told, together)
     finally:
         db.close()
