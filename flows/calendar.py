@@ -141,6 +141,19 @@ def add(start: datetime, duration: Duration, zone: ZoneInfo, workdays: Workdays)
 
 
 @_inside_the_calendar()
+def end_of_wait(start: datetime, duration: Duration, frozen: timedelta, zone: ZoneInfo, workdays: Workdays) -> datetime:
+    """When a wait that began at `start` and has stood still for `frozen` is over: later by so much (LIFE_12).
+
+    A wait of working days ends on one: else when the next of them begins.
+    """
+    end = add(start, duration, zone, workdays) + frozen
+    day = end.astimezone(zone).date()
+    if not frozen or duration.unit != "workdays" or day in workdays:
+        return end
+    return resolve_local(workdays.count(day, 1), time(), zone)
+
+
+@_inside_the_calendar()
 def until_weekday(start: datetime, weekday: Weekday, clock: TimeOfDay, zone: ZoneInfo) -> datetime:
     """The next such weekday and time strictly after `start` (STEP_13)."""
     day = _local(start, zone).date()

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, not_, or_, select
 from sqlmodel import Session, col
 
 from activities.counting.tally import counted
@@ -25,6 +25,7 @@ from flows.outcome import Status
 from flows.steps.base import BaseStep
 from store.flows import FlowRow
 from store.journeys import ParticipantRow
+from store.pauses import PauseRow
 from store.people import Person
 
 Change = Literal["unchanged", "added", "removed", "moved", "edited"]
@@ -131,6 +132,21 @@ class _People:
         count, earliest, latest = self.session.connection().execute(query).one()
         return count, Span(earliest, latest) if earliest and latest else None
 
+    @property
+    def _apart(self) -> ColumnElement[bool]:
+        """Who was paused alone once: more than the flow's pauses may have stood still for them (LIFE_12)."""
+        return exists().where(col(PauseRow.flow) == self.flow.id, col(PauseRow.participant) == col(ParticipantRow.id))
+
+    def apart(self) -> list[tuple[str, str | None, datetime, datetime | None]]:
+        """Those one by one: who, whose clock counts, when they came, and until when they wait."""
+        row = ParticipantRow
+        query = (
+            select(col(row.id), col(Person.time_zone), col(row.since), col(row.until))
+            .outerjoin(Person, col(Person.id) == col(row.person))
+            .where(self._there, self._apart)
+        )
+        return [(id, zone, since, until) for id, zone, since, until in self.session.connection().execute(query)]
+
     def zones(self) -> list[tuple[str | None, datetime, datetime]]:
         """Whose clocks count, and when the first and the last with that clock came."""
         since, zone = col(ParticipantRow.since), col(Person.time_zone)
@@ -138,7 +154,7 @@ class _People:
             select(zone, func.min(since), func.max(since))
             .select_from(ParticipantRow)
             .outerjoin(Person, col(Person.id) == col(ParticipantRow.person))
-            .where(self._there)
+            .where(self._there, not_(self._apart))
             .group_by(zone)
         )
         return [(name, first, last) for name, first, last in self.session.connection().execute(query)]
@@ -156,7 +172,8 @@ class _People:
             )
             .select_from(ParticipantRow)
             .outerjoin(Person, col(Person.id) == col(ParticipantRow.person))
-            .where(self._there, col(Person.time_zone).is_(None) if zone is None else col(Person.time_zone) == zone)
+            .where(self._there, not_(self._apart))
+            .where(col(Person.time_zone).is_(None) if zone is None else col(Person.time_zone) == zone)
         )
         gone, stay, first, last, early, late = self.session.connection().execute(query).one()
         return gone, stay, Span(first, last) if first else None, Span(early, late) if early else None
@@ -205,22 +222,32 @@ def _of(edit: Edit, step: BaseStep, people: _People, now: datetime) -> StepEffec
 def _rescheduled(edit: Edit, step: BaseStep, people: _People, now: datetime) -> StepEffect:
     """A rest of another length: whose time is up goes on, the others stay for the rest of it (EDIT_4)."""
     old, flow, later = edit.before.flow, edit.after.flow, edit.after.step[step.id]
-    stood, still = (frozen_for_all(people.session, each, now) for each in (old, flow))
+    apart = people.apart()
+    stood, still = (frozen_for_all(people.session, each, now, [who for who, *_ in apart]) for each in (old, flow))
     moved_on = replanned = 0
     before: list[datetime] = []
     after: list[datetime] = []
     timed = True
     for name, first, last in people.zones():
         zone = zone_or(name, flow.zone)
-        ends = partial(_end, later, flow, zone, step, still)
+        ends = partial(_end, later, flow, zone, step, still, "")
         timed = timed and ends(first) is not None and ends(last) is not None
         over = list(_over(ends, Span(first, last), now, zone)) if timed else []
         gone, stay, came, planned = people.divided(name, over)
         moved_on, replanned = moved_on + gone, replanned + stay
         # What is stored is the plan of the last time that they were woken: an edit and a pause may have come since.
-        was = partial(_end, step, old, zone_or(name, old.zone), step, stood)
+        was = partial(_end, step, old, zone_or(name, old.zone), step, stood, "")
         before += _span(was, came, planned)
         after += _span(ends, came, None) if timed else ()
+    for who, name, since, until in apart:
+        end = _end(later, flow, zone_or(name, flow.zone), step, still, who, since)
+        if timed and _is_up(end, now):
+            moved_on += 1
+            continue
+        replanned += 1
+        before += [at for at in (_end(step, old, zone_or(name, old.zone), step, stood, who, since) or until,) if at]
+        timed = timed and end is not None
+        after += [end] if end is not None else []
     return replace(
         _effect(edit, step, people),
         unaffected=0,
@@ -243,10 +270,11 @@ def _end(
     flow: Flow,
     zone: ZoneInfo,
     before: BaseStep,
-    still: Callable[[datetime], timedelta],
+    still: Callable[[datetime, str], timedelta],
+    who: str,
     since: datetime,
 ) -> datetime | None:
-    return later.ends(flow, since, still(since), zone, before)
+    return later.ends(flow, since, still(since, who), zone, before)
 
 
 def _over(ends: Callable[[datetime], datetime | None], came: Span, now: datetime, zone: ZoneInfo) -> Iterator[Span]:

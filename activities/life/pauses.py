@@ -67,9 +67,11 @@ def frozen(session: Session, flow: Flow, row: ParticipantRow, now: datetime) -> 
     return Pauses(session, [row.flow], [row.id], since=row.since).frozen(row.flow, row.id, row.since, now)
 
 
-def frozen_for_all(session: Session, flow: Flow, now: datetime) -> Callable[[datetime], timedelta]:
-    """For how long a wait that began at a moment has stood still with the flow; pauses of one person not counted."""
+def frozen_for_all(
+    session: Session, flow: Flow, now: datetime, participants: Iterable[str] = ()
+) -> Callable[[datetime, str], timedelta]:
+    """For how long a wait that began at a moment has stood still: for one of these participants, or "", any other."""
     if flow.settings.waits_during_pause == "keep":
-        return lambda since: timedelta()
-    pauses = Pauses(session, [flow.id])
-    return lambda since: pauses.frozen(flow.id, "", since, now)
+        return lambda since, participant: timedelta()
+    pauses = Pauses(session, [flow.id], participants)
+    return lambda since, participant: pauses.frozen(flow.id, participant, since, now)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from flows import fields
-from flows.calendar import NoSuchMomentError, Workdays, add, resolve_local, until_weekday
+from flows.calendar import NoSuchMomentError, Workdays, add, end_of_wait, resolve_local, until_weekday
 from flows.catalog import Catalog
 from flows.facts import Facts
 from flows.fields import FieldType
@@ -100,7 +100,7 @@ class Wait(BaseStep):
     def _timed(self, flow: "Flow", since: datetime, person: ZoneInfo, frozen: timedelta = timedelta()) -> datetime:
         zone = self._clock(flow, person)
         if self.for_ is not None:
-            return add(since + frozen, self.for_, zone, Workdays(flow.settings.calendar))
+            return end_of_wait(since, self.for_, frozen, zone, Workdays(flow.settings.calendar))
         if self.until is not None:
             return resolve(self.until, zone)
         if self.until_weekday is not None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from flows import events
-from flows.calendar import Workdays, add
+from flows.calendar import Workdays, end_of_wait
 from flows.catalog import Catalog
 from flows.events import ActionFilter, EventFilter
 from flows.facts import Facts, Happening
@@ -98,7 +98,7 @@ class WaitForAction(BaseStep):
         if isinstance(self.within, str):
             return None
         zone = zone_or(facts.person.get("time_zone"), flow.zone)
-        return add(facts.since + facts.frozen, self.within, zone, Workdays(flow.settings.calendar))
+        return end_of_wait(facts.since, self.within, facts.frozen, zone, Workdays(flow.settings.calendar))
 
     def ends(
         self, flow: "Flow", since: datetime, frozen: timedelta, zone: ZoneInfo, before: BaseStep
@@ -106,7 +106,7 @@ class WaitForAction(BaseStep):
         """The deadline; None without one, or if something else is waited for than before."""
         if isinstance(self.within, str) or not isinstance(before, WaitForAction) or before.actions != self.actions:
             return None
-        return add(since + frozen, self.within, zone, Workdays(flow.settings.calendar))
+        return end_of_wait(since, self.within, frozen, zone, Workdays(flow.settings.calendar))
 
     def _came(
         self, number: int, wanted: ActionFilter, flow: "Flow", facts: Facts, deadline: datetime | None

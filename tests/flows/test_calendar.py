@@ -22,6 +22,7 @@ from flows.calendar import (
     Window,
     Workdays,
     add,
+    end_of_wait,
     only_on,
     resolve_local,
     until_weekday,
@@ -483,3 +484,25 @@ def test_every_field_has_a_title_and_a_description(model: type[Window] | type[Pa
     for name, field in model.model_json_schema()["properties"].items():
         assert field["title"], name
         assert field["description"], name
+
+
+@pytest.mark.parametrize(
+    ("frozen", "ends"),
+    [(0, "2026-03-18T20:00"), (3, "2026-03-18T23:00"), (4, "2026-03-19T00:00"), (72, "2026-03-23T00:00")],
+)
+def test_LIFE_12_a_wait_of_working_days_that_stood_still_ends_later_and_on_one(frozen: int, ends: str) -> None:
+    """Three of them from a Friday evening; where standing still leads into a weekend, the next working day's begin."""
+    friday = datetime(2026, 3, 13, 20, tzinfo=UTC)
+    end = end_of_wait(friday, Duration(3, "workdays"), timedelta(hours=frozen), ZoneInfo("UTC"), MON_FRI)
+    assert end == datetime.fromisoformat(f"{ends}:00+00:00")
+
+
+def test_LIFE_12_who_stood_still_longer_never_goes_on_earlier() -> None:
+    """Whatever the unit and the day: an hour more is at most an hour more, and never less."""
+    lengths = [Duration(2, "hours"), Duration(2, "days"), Duration(2, "weeks"), Duration(2, "workdays")]
+    for length in lengths:
+        for day in range(7):
+            start = datetime(2026, 3, 23 + day, 17, 30, tzinfo=UTC)  # across the change of clock in Oslo
+            ends = [end_of_wait(start, length, timedelta(hours=hours), OSLO, MON_FRI) for hours in range(100)]
+            assert ends == sorted(ends), (length, day)
+            assert ends[0] == add(start, length, OSLO, MON_FRI)

@@ -118,3 +118,18 @@ async def test_PART_6_an_edit_during_the_pause_is_read_before_anybody_wakes(ferd
     await ferd.post(f"/flows/{flow}/resume")
     for participant, differs in ((resters, -6 * DAY), (answers, 2 * DAY)):
         await world.until(participant, until=moment(ends[participant]) + differs)
+
+
+async def test_EDIT_7_of_several_edits_during_a_pause_each_tells_the_plan_of_the_one_before(ferd: Running) -> None:
+    """EDIT_7, LIFE_4: nobody is woken between them, so what is stored is older."""
+    world = ferd.world
+    guard = {"guard_occupied_steps": False}
+    flow = await world.flow("several", wait("rest", "10 days"), mail("after"), settings=guard)
+    participant = await world.enrol(flow)
+    since = (await resting(world, participant, "rest")).since
+    await ferd.post(f"/flows/{flow}/pause")
+    for days, before in ((4, 10), (6, 4), (20, 6)):
+        edit = await edited(ferd, "several", wait("rest", f"{days} days"), mail("after"), **guard)
+        [rest] = [step for step in edit["steps"] if step["step"] == "rest"]
+        assert moment(rest["before"]["earliest"]) == since + before * DAY
+        assert moment(rest["after"]["latest"]) == since + days * DAY
