@@ -32,6 +32,7 @@ EVERY = timedelta(seconds=2)
 AGAIN = timedelta(hours=1)
 PAGE = 100
 _LATER = timedelta(minutes=1)
+_LEASE = timedelta(minutes=5)
 _LONGEST_WHY = 500
 _MOST_MISSING = 10_000
 """Numbers in a page that are nobody's: those of people who were deleted long ago are many."""
@@ -59,7 +60,7 @@ def state(session: Session) -> list[PullRow]:
 
 
 class Pull:
-    """Runs beside every worker; several do no harm: a page that another one has taken is dropped."""
+    """Runs beside every worker; one of them has the page, and one that was taken over by another is dropped."""
 
     def __init__(
         self, dispatcher: Dispatcher, reading: Reading, lists: Lists, copy: Copy, clock: Callable[[], datetime]
@@ -120,7 +121,7 @@ class Pull:
         row.refused += len(refused)
         row.why = f"{refused[-1]} cannot be held here" if refused else ""
         if after is not None:
-            row.after = after
+            row.after, row.due = after, self._clock()
             return
         row.done, row.due = True, self._clock() + AGAIN
 
@@ -197,15 +198,20 @@ def _due(now: datetime, session: Session) -> PullRow | None:
     rows = state(session)
     for row in rows:
         if not row.done:
-            session.expunge(row)
-            return row if row.due <= now else None
+            return _lent(session, row, now) if row.due <= now else None
     again = session.get(PullRow, "selections", with_for_update=True)
     if again is None or again.due > now:
         return None
-    again.done, again.first, again.after, again.taken = False, False, 0, 0
+    again.done, again.first, again.after, again.taken, again.refused = False, False, 0, 0, 0
+    return _lent(session, again, now)
+
+
+def _lent(session: Session, row: PullRow, now: datetime) -> PullRow:
+    """For one worker: another one takes the page again only if this one is not heard of."""
+    row.due = now + _LEASE
     session.flush()
-    session.expunge(again)
-    return again
+    session.expunge(row)
+    return row
 
 
 def _put_off(kind: str, why: str, until: datetime, session: Session) -> None:

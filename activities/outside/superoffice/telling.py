@@ -157,11 +157,12 @@ class Following:
         entity = None if gone else await self._reading.person(number)
         if entity is None:
             return lambda session: self._copy.forget_people(session, [number])
-        company = (entity.get("Contact") or {}).get("ContactId")
-        there = await self._reading.company(company) if company else None
+        company = int((entity.get("Contact") or {}).get("ContactId") or 0)
+        known = not company or await self._dispatcher.write(lambda here: self._copy.knows_company(here, company))
+        there = None if known else await self._reading.company(company)
 
         def write(session: Session) -> None:
-            if company and there is not None and not self._copy.knows_company(session, company):
+            if there is not None:
                 self._copy.company(session, company, there)
             self._copy.people(session, {number: entity}, triggers=True)
 

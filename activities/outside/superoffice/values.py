@@ -25,11 +25,9 @@ def own_name(theirs: str) -> str:
 def custom_of(entity: Mapping[str, Any]) -> dict[str, Any]:
     """The custom fields of a person or company there, by their names here. Of a list item it is its text."""
     theirs = entity.get("CustomFields") or {}
-    return {
-        own_name(name): theirs.get(name + _TEXT) or decoded(value)
-        for name, value in theirs.items()
-        if not name.endswith(_BESIDE)
-    }
+    read = {name: decoded(value) for name, value in theirs.items() if not name.endswith(_BESIDE)}
+    texts = {name: theirs.get(name + _TEXT) for name, value in read.items() if isinstance(value, int)}
+    return {own_name(name): texts.get(name) or value for name, value in read.items()}
 
 
 def their_name(entity: Mapping[str, Any], own: str) -> str:
@@ -41,8 +39,9 @@ def their_name(entity: Mapping[str, Any], own: str) -> str:
 
 
 def is_list(entity: Mapping[str, Any], theirs: str) -> bool:
-    """Whether the field holds an item of a list."""
-    return theirs + _TEXT in (entity.get("CustomFields") or {})
+    """Whether the field may hold an item of a list: a number with a text beside it, which may be empty."""
+    fields = entity.get("CustomFields") or {}
+    return theirs + _TEXT in fields and isinstance(decoded(fields.get(theirs)), int)
 
 
 def decoded(value: Any) -> Any:
