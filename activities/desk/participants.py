@@ -13,7 +13,7 @@ from activities.counting.tally import Measure, count
 from activities.dispatcher import StartJourney, WakeJourney, ask, wake
 from activities.journeys.holds import reasons
 from activities.journeys.standing import Rules, Standing
-from activities.ledger import key_of
+from activities.ledger import key_of, let_go
 from flows.outcome import Reason, Status
 from flows.planning import Line
 from flows.steps.base import Leave
@@ -129,6 +129,7 @@ class Participants:
         here.take_off_hold("failing")
         # The journey walks on when it is woken, through the gate: not while the flow is paused.
         here.mark_passed(row.step)
+        let_go(session, row.id, EffectStatus.UNKNOWN, now, "no answer, and then the step was skipped by hand")
         self._told(here, "skipped", "skipped by hand")
         wake(session, here.row, here.now)
         return here

@@ -98,12 +98,32 @@ class Steps:
             return stopped
         if here.row.position != position:  # a later answer was lost on its way: give it again
             return here.plan
+        stood = here.row.step
+        answer = self._go_on(here, kind, mine=mine, in_store=in_store)
+        if not mine and here.row.acted_at != here.now:
+            self._heed(here, stood)
+        return answer
+
+    def _go_on(self, here: Standing, kind: str, *, mine: bool, in_store: bool) -> Plan | Begun:
         step = here.walk()
         if step is None:
             return here.plan
         if step.kind != kind:  # the activity that is named by that kind does it
             return here.due(step)
         return self._act(here, step, mine=mine, in_store=in_store)
+
+    def _heed(self, here: Standing, stood: str) -> None:
+        """Who leaves a step undone in which somebody had planned an effect and was not heard of again (SAFE_2)."""
+        step = here.outline.step.get(stood)
+        if self._stands_at(here, stood) or (step is not None and not step.acts):
+            return
+        effect, message = ledger.look_up(here.session, ledger.key_of(here.row.id, stood))
+        if effect is None or effect.status is not EffectStatus.PLANNED:
+            return
+        ledger.settle(effect, EffectStatus.UNKNOWN, here.now, error="no answer, and then the step was not done again")
+        if message is not None:
+            message.state = EffectStatus.UNKNOWN
+        self._unknown(here, effect)
 
     def _stop(self, here: Standing) -> Plan | None:
         """Why it may not go on. If it is over, nobody will be heard of who had planned an effect (SAFE_2)."""
@@ -134,7 +154,9 @@ class Steps:
         if later is not None:
             return later
         if spared is not None:
-            return self._spared(here, step, spared, mine=mine)
+            here.tell(Line(step.id, step.kind, "skipped", spared))
+            here.on_from(step)
+            return here.plan
         refused = None
         if isinstance(step, Message):
             refused = eligibility.check(
@@ -162,17 +184,6 @@ class Steps:
             if later is not None:
                 return later
         return self._begin(here, step, move, effect, sent, mine=mine)
-
-    def _spared(self, here: Standing, step: Action, why: str, *, mine: bool) -> Plan:
-        """The step is skipped (LIFE_9, TRIG_10, TRIG_12). What may have happened before is left to a person."""
-        effect = here.session.get(EffectRow, ledger.key_of(here.row.id, step.id), with_for_update=True)
-        if effect is not None and effect.status is EffectStatus.PLANNED and not mine:
-            ledger.settle(effect, EffectStatus.UNKNOWN, here.now, error=f"no answer, and then: {why}")
-            self._unknown(here, step)
-        else:
-            here.tell(Line(step.id, step.kind, "skipped", why))
-        here.on_from(step)
-        return here.plan
 
     def _not_yet(self, here: Standing, step: Action) -> Plan | None:
         """The moment before which the step may not act, as a wait (STEP_19, LIFE_13)."""
@@ -211,7 +222,7 @@ class Steps:
         )
         if beginning != "begun":
             if beginning == "lost":
-                self._unknown(here, step)
+                self._unknown(here, effect)
             here.on_from(step)
             return here.plan
         here.row.acted_at = here.now
@@ -263,7 +274,7 @@ class Steps:
         if isinstance(outcome, Silence):
             if self.repeats(step):
                 return self._later(here, step, effect) if last_try else None
-            self._unknown(here, step)
+            self._unknown(here, effect)
             here.on_from(step)
             return here.plan
         return self._not_done(here, step, effect, outcome, last_try=last_try)
@@ -333,20 +344,23 @@ class Steps:
             return here.plan
         return here.fail(step, text)
 
-    def _unknown(self, here: Standing, step: Action) -> None:
-        here.tell(Line(step.id, step.kind, "unknown", "nobody knows whether it happened; left to a person"))
+    def _unknown(self, here: Standing, effect: EffectRow) -> None:
+        text = "nobody knows whether it happened; left to a person"
+        here.tell(Line(effect.step, effect.kind, "unknown", text))
 
     def unanswered(self, session: Session, participant: str, position: int, now: datetime) -> Plan:
         """All tries of a step ended without an answer: whatever may have happened is settled by the step's policy."""
         here = Standing.lock(session, participant, now, self.rules)
-        stopped = self._stop(here)
+        stopped, stood = self._stop(here), here.row.step
         step = None if stopped is not None else here.walk()
+        if stopped is None:
+            self._heed(here, stood)
         if stopped is not None or not isinstance(step, Action) or here.row.position != position:
             return stopped or here.plan
         effect, _ = ledger.look_up(session, ledger.key_of(here.row.id, step.id))
         if effect is not None and effect.status is EffectStatus.PLANNED and not self.repeats(step):
             ledger.settle(effect, EffectStatus.UNKNOWN, now, error="no answer")
-            self._unknown(here, step)
+            self._unknown(here, effect)
             here.on_from(step)
             return here.plan
         if effect is not None:
