@@ -1,10 +1,12 @@
 """PART: what befalls somebody who is inside is noticed at once, also during a wait."""
 
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 from sqlmodel import Session
+from temporalio.client import WorkflowFailureError
 
 from activities.crm.models import CompanyIn
 from activities.dispatcher import Dispatcher
@@ -12,6 +14,7 @@ from activities.journeys.standing import Standing
 from flows.outcome import Reason
 from store.journeys import ParticipantRow
 from tests.rules.given import add_members, left, resting, when
+from tests.support.running import Running, expect, problem
 from tests.support.waiting import eventually
 from tests.support.world import World, mail, now, wait
 
@@ -148,3 +151,50 @@ async def test_STEP_18_nobody_leaves_before_the_success_that_led_out(still_world
     assert row.success_at is not None
     assert row.ended_at is not None
     assert before < row.success_at <= row.ended_at
+
+
+@pytest.mark.parametrize("what", ["cancel", "cancel in Temporal", "remove", "erase", "delete"])
+async def test_PART_4_8_in_the_middle_of_an_effect(ferd: Running, what: str) -> None:
+    """PART_3, PART_4, PART_8, SAFE_1: the server has the mail: it leaves once, is recorded, and nothing follows it."""
+    world, answered = ferd.world, threading.Event()
+    flow = await world.flow("busy", mail("hello"), mail("never"))
+    person = await world.person(email="busy@x.example")
+    world.inbox.slow["busy@x.example"] = answered
+    participant = await world.enrol(flow, person)
+
+    async def acts() -> bool:
+        return bool(world.inbox.mails)
+
+    await eventually(acts)
+    match what:
+        case "cancel":
+            await ferd.post(f"/participants/{participant}/cancel")
+        case "cancel in Temporal":
+            await world.journey(flow, participant).cancel()
+        case "remove":
+            expect(204, await ferd.api.delete(f"/v1/participants/{participant}"))
+        case "erase":
+            await ferd.api.post(f"/v1/people/{person}/erase")
+        case _:
+            expect(204, await ferd.api.delete(f"/v1/people/{person}"))
+    answered.set()
+    try:
+        ended = (await world.journey(flow, participant).result())["status"]
+    except WorkflowFailureError:  # in Temporal's list it is Canceled
+        ended = "cancelled" if what == "cancel in Temporal" else "failed"
+    statistics = (await ferd.get(f"/flows/{flow}"))["statistics"]
+    assert world.inbox.subjects == ["hello"]
+    assert (statistics["active"], sum(step["waiting"] for step in statistics["steps"])) == (0, 0)
+    if what == "remove":
+        problem(404, await ferd.api.get(f"/v1/participants/{participant}"))
+        assert (ended, statistics["enrolled"], statistics["cancelled"]) == ("cancelled", 0, 0)
+        assert await world.effects(participant) == []
+        again = await ferd.post(f"/flows/{flow}/participants", {"person": person}, 202)
+        assert again["items"][0]["outcome"] == "enrolled"
+        return
+    reason = "cancelled_by_hand" if what.startswith("cancel") else "person_deleted"
+    read = await ferd.get(f"/participants/{participant}")
+    assert (read["reason"], ended) == (reason, read["status"])
+    assert [(effect["step"], effect["status"]) for effect in read["effects"]] == [("hello", "done")]
+    assert statistics["enrolled"] == 1
+    assert ("hello", "done") in [(line["step"], line["event"]) for line in read["journal"]]
