@@ -1,5 +1,6 @@
 """EDIT: changing a flow that has people in it, seen by its participants."""
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from activities.editing.versions import EditRefused
 from flows.outcome import Reason, Status
 from store.flows import FlowStatus
 from tests.rules.given import closed_now, ended, left, resting, steps_passed
+from tests.support.running import Running
 from tests.support.waiting import eventually
 from tests.support.world import World, mail, now, wait
 
@@ -200,3 +202,34 @@ async def test_EDIT_only_who_stands_in_a_touched_step_is_signalled(world: World)
     assert await signals(world.journey(flow, ahead)) == 0
     assert await ended(world, flow, ahead) is Reason.COMPLETED
     assert await steps_passed(world, ahead) == ["one", "two", "new", "a"]
+
+
+@pytest.mark.parametrize("instead", ["another", "moved", "nothing"])
+async def test_EDIT_5_a_step_that_is_removed_while_it_acts(ferd: Running, instead: str) -> None:
+    """EDIT_3, EDIT_5, PART_6: what had begun is recorded and counted; on to what is there now, or below its place."""
+    world, answered = ferd.world, threading.Event()
+    steps = {
+        "another": [mail("new"), mail("bye")],
+        "moved": [mail("bye"), mail("hello")],
+        "nothing": [],
+    }
+    flow = await running(world, "acting", mail("hello"), mail("bye"))
+    person = await world.person(email="busy@x.example")
+    world.inbox.slow["busy@x.example"] = answered
+    participant = await world.enrol(flow, person)
+
+    async def acts() -> bool:
+        return bool(world.inbox.mails)
+
+    await eventually(acts)
+    await edit(world, "acting", *steps[instead] or [wait("rest", "1 minute")])
+    answered.set()
+    await ended(world, flow, participant)
+    read = await ferd.get(f"/participants/{participant}")
+    assert (read["status"], read["reason"]) == ("finished", "completed")
+    assert ("hello", "done") in [(line["step"], line["event"]) for line in read["journal"]]
+    sent = {"another": ["hello", "new", "bye"], "moved": ["hello"], "nothing": ["hello"]}
+    assert world.inbox.subjects == sent[instead]
+    passed = (await world.participant(participant)).passed
+    assert sorted(passed) == sorted({*sent[instead], *(() if steps[instead] else ("rest",))})
+    assert (await ferd.post(f"/flows/{flow}/recount"))["mended"] == []
