@@ -24,6 +24,7 @@ PREFIX = "FERD_"
 ENV_FILE = Path(".env")
 DEFAULT_HOME = Path(".ferd")
 SHORTEST_SECRET = 16
+WANTED = {"int_parsing": "write a whole number, as in '8080'", "bool_parsing": "write true or false"}
 DAYS = {"day": 1, "week": 7, "year": 365}
 
 
@@ -301,9 +302,8 @@ class KeptKeys(PydanticBaseSettingsSource):
         return _kept(home / self.FILES[field_name]), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        fields = self.settings_cls.model_fields
-        missing = [name for name in self.FILES if name not in self.current_state]
-        return {name: self.get_field_value(fields[name], name)[0] for name in missing}
+        missing = {name: self.settings_cls.model_fields[name] for name in self.FILES if name not in self.current_state}
+        return {name: self.get_field_value(field, name)[0] for name, field in missing.items()}
 
 
 def load_settings() -> Settings:
@@ -318,7 +318,7 @@ def load_settings() -> Settings:
             if problem["type"] != "default_factory_not_called":
                 field = str(problem["loc"][0])
                 name = PREFIX + field.upper()
-                reason = problem["msg"].removeprefix("Value error, ")
+                reason = WANTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
                 problems.append(f"{name} (from {_origin(name, field, file)}): {reason}")
         raise SettingsError("\n".join(problems)) from None
     except OSError as error:

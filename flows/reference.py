@@ -34,7 +34,7 @@ def _lines() -> Iterator[str]:
     parts: dict[str, None] = {}
     for kind, model in kinds.items():
         known = models[model.__name__]
-        yield from ("", f"## {kind}", "", known["properties"]["kind"]["description"], known["description"], "")
+        yield from ("", f"## {kind}", "", known["description"], "")
         yield from _settings(known, parts)
         yield from ("", f"**Outcomes.** {' '.join(_outcomes(model))}")
     yield from ("", "## Groups of settings")

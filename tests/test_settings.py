@@ -88,6 +88,8 @@ def test_what_is_shown_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "value", "remedy"),
     [
         ("FERD_PORT", "99999", "65535"),
+        ("FERD_PORT", "eighty", "write a whole number, as in '8080'"),
+        ("FERD_PRIVATE_WEBHOOKS", "perhaps", "write true or false"),
         ("FERD_RETENTION_FULL", "soon", "180 days"),
         ("FERD_CAP_EMAIL", "ten", "3 per week"),
         ("FERD_DATABASE_URL", "mysql://x", "postgresql://"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AddTo(Membership):
-    """Adds the person; one who is a member already stays one."""
+    """Adds the person to selections and projects; one who is a member already stays one."""
 
     kind: Literal["add_to"] = Field(title="Kind", description="Add the person to selections and projects.")
     create: bool = Field(default=False, title="Create", description="Whether to make a selection that does not exist.")

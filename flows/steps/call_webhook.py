@@ -31,7 +31,7 @@ Keep = Annotated[
 
 
 class CallWebhook(Calling):
-    """Calls an endpoint and goes on when it has answered."""
+    """Calls another program at a named endpoint and goes on when it has answered; of the answer values can be kept."""
 
     kind: Literal["call_webhook"] = Field(
         title="Kind", description="Call another program at a named endpoint; what it answers can be kept."

@@ -57,7 +57,7 @@ def _as_meeting(given: object) -> object:
 
 
 class CreateFollowUp(Owned):
-    """Creates a to-do with a due date, or books a meeting."""
+    """Creates a to-do with a due date, or books a meeting, for an associate."""
 
     kind: Literal["create_follow_up"] = Field(title="Kind", description="Create a to-do or a meeting for an associate.")
     type: Id | None = Field(

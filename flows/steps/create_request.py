@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class CreateRequest(Creating):
-    """Creates a request, and gives it to somebody."""
+    """Creates a request of the person, and gives it to somebody."""
 
     kind: Literal["create_request"] = Field(title="Kind", description="Create a request of the person.")
     type: Id | None = Field(

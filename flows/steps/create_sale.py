@@ -23,7 +23,7 @@ BY_TYPE = "by_type"
 
 
 class CreateSale(Owned):
-    """Creates a sale for an associate to follow up."""
+    """Creates a sale to the person for an associate to follow up."""
 
     kind: Literal["create_sale"] = Field(title="Kind", description="Create a sale to the person.")
     type: Id | None = Field(

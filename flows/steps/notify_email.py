@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class NotifyEmail(Notification):
-    """Sends a plain e-mail to one of us, or to several."""
+    """Tells one of us, or several, about the person in a plain e-mail."""
 
     channel: ClassVar[Channel] = "email"
 

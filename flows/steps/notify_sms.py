@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class NotifySms(Notification):
-    """Sends an SMS to one of us, or to several."""
+    """Tells one of us, or several, about the person by SMS."""
 
     channel: ClassVar[Channel] = "sms"
 

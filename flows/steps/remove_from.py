@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class RemoveFrom(Membership):
-    """Removes the person; one who is not a member is left as is."""
+    """Removes the person from selections and projects; one who is not a member is left as is."""
 
     kind: Literal["remove_from"] = Field(title="Kind", description="Remove the person from selections and projects.")
 

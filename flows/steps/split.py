@@ -69,7 +69,7 @@ class EveryoneElse(Strict):
 
 
 class Split(BaseStep):
-    """The first branch that takes the participant; else everyone else. Below, all go on together."""
+    """Divides people over branches: the first that takes them, else everyone else. Below, all go on together."""
 
     kind: Literal["split"] = Field(title="Kind", description="Divide people over branches.")
     branches: list[SplitBranch] = Field(

@@ -20,7 +20,7 @@ _WAYS: tuple[Change, ...] = ("set", "clear", "add", "remove", "increase", "decre
 
 
 class UpdatePerson(Action):
-    """Changes several fields at once."""
+    """Changes fields of the person or the company, several at once: all or none."""
 
     in_store: ClassVar[bool] = True
 

@@ -48,7 +48,7 @@ class _Came:
 
 
 class WaitForAction(BaseStep):
-    """Stays until the first of the actions by time, whatever order they are heard of in."""
+    """Waits until the person does something: the first of the actions by time, whatever order they are heard of in."""
 
     kind: Literal["wait_for_action"] = Field(title="Kind", description="Wait until the person does something.")
     actions: list[ActionFilter] = Field(
