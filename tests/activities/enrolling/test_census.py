@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any, NamedTuple, cast, get_args
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlmodel import Session
@@ -134,6 +135,22 @@ PEOPLE = st.lists(
 )
 
 
+def every_sort() -> list[Somebody]:
+    """All that decides, combined: deleted, excluded, earlier participations, the filter, by what one comes."""
+    histories: list[list[tuple[int, str, Status]]] = [
+        [], [(2, "", Status.ACTIVE)], [(1, "", Status.ACTIVE)], [(2, "", Status.FINISHED)],
+        [(2, "other", Status.QUEUED)],
+    ]  # fmt: skip
+    staff: list[list[str]] = [[], ["staff"]]
+    ways: list[tuple[list[str], list[tuple[str, dict[str, Any], bool]]]] = [
+        (["vip"], []), ([], EVENTS[:1]), (["vip"], EVENTS[:1]),
+    ]  # fmt: skip
+    return [
+        Somebody({"created_at": NOW, "country": country}, deleted, [*excluded, *way[0]], way[1], history)
+        for deleted, excluded, history, country, way in product((False, True), staff, histories, ("no", "SE"), ways)
+    ]
+
+
 class Undone(Exception):
     """Ends a transaction without keeping it."""
 
@@ -233,8 +250,19 @@ def told(forecast: Forecast) -> tuple[int, dict[str, int]]:
     return forecast.enrolled, {reason.value: number for reason, number in forecast.refused.items()}
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(people=PEOPLE, enrolment=ENROLMENTS)
+@example(
+    people=every_sort(),
+    enrolment={
+        "triggers": [
+            {"event": "added_to_selection", "selection": "vip"},
+            {"event": "form_submitted", "form": "5", "again": True},
+        ],
+        "filter": {"field": "person.country", "op": "is", "value": "NO"},
+        "exclude": "staff",
+    },
+)
 def test_TRIG_7_counted_is_walked_is_what_enrolling_does(
     core: Core, people: list[Somebody], enrolment: dict[str, Any]
 ) -> None:
