@@ -1,7 +1,7 @@
 """What follows a command in the background: cancelling, releasing, enrolling in bulk (LIFE_10, TRIG_11).
 
 Page by page, each participant in a transaction of its own; killed half way it simply goes on, because what is done no
-longer needs doing. A new command ends the work on the old one at the next page.
+longer needs doing. A new command ends the work on the old one at the next page: there are no more pages then.
 """
 
 import asyncio
@@ -49,6 +49,16 @@ class _Page:
         return self.rows[-1][0]
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A flow as its last command left it; `moves`: whether those inside may go on."""
+
+    flow: str
+    epoch: int
+    generation: int
+    moves: bool
+
+
 class Background:
     """The background work of flows."""
 
@@ -63,15 +73,15 @@ class Background:
 
     async def settle(self, flow: str, progress: Callable[[str], None]) -> FlowState:
         """Do all that the flow's status asks for; `progress` hears of every page."""
-        epoch, moves, generation = await self._dispatcher.write(lambda session: _epoch(session, flow))
-        await self._cancel(flow, generation, progress)
-        if moves:
-            await self._release_edited(flow, generation, progress)
-            await self._release_held(flow, generation, progress)
-            await self._admit_queued(flow, generation, progress)
-        await self._enrol(flow, epoch, progress)
+        given = await self._dispatcher.write(lambda session: _given(session, flow))
+        await self._cancel(given, progress)
+        if given.moves:
+            await self._release_edited(given, progress)
+            await self._release_held(given, progress)
+            await self._admit_queued(given, progress)
+        await self._enrol(flow, given.epoch, progress)
         await self._recurrences.sync(flow)
-        return await self._dispatcher.write(lambda session: self._applied(session, flow, epoch))
+        return await self._dispatcher.write(lambda session: self._applied(session, flow, given.epoch))
 
     def _applied(self, session: Session, flow: str, epoch: int) -> FlowState:
         # Before the row is locked, and only up to a limit: every gate of the flow waits for that lock.
@@ -90,16 +100,16 @@ class Background:
             scheduled=next_at(session, flow),
         )
 
-    async def _cancel(self, flow: str, generation: int, progress: Callable[[str], None]) -> None:
+    async def _cancel(self, given: _Given, progress: Callable[[str], None]) -> None:
         # One generation and status after another: each page is a range of an index.
-        for old, status in product(range(1, generation), INSIDE):
-            query = _participants(flow).where(
+        for old, status in product(range(1, given.generation), INSIDE):
+            query = _participants(given.flow).where(
                 col(ParticipantRow.generation) == old, col(ParticipantRow.status) == status
             )
-            async for page in self._pages(query):
+            async for page in self._pages(given, query):
                 for _, participant, _ in page.rows:
                     await self._dispatcher.write(partial(self._stop, participant))
-                await self._dispatcher.tell([WakeJourney(flow, id) for _, id, _ in page.rows])
+                await self._dispatcher.tell([WakeJourney(given.flow, id) for _, id, _ in page.rows])
                 progress(f"cancelled up to {page.last}")
 
     def _stop(self, participant: str, session: Session) -> None:
@@ -108,23 +118,25 @@ class Background:
         except UnknownParticipant:
             return
 
-    async def _release_held(self, flow: str, generation: int, progress: Callable[[str], None]) -> None:
-        query = _inside(flow).where(col(ParticipantRow.holding), col(ParticipantRow.generation) == generation)
-        async for page in self._pages(query):
-            await self._wake(flow, page)
+    async def _release_held(self, given: _Given, progress: Callable[[str], None]) -> None:
+        query = _inside(given.flow).where(
+            col(ParticipantRow.holding), col(ParticipantRow.generation) == given.generation
+        )
+        async for page in self._pages(given, query):
+            await self._wake(given.flow, page)
             progress(f"released up to {page.last}")
 
-    async def _release_edited(self, flow: str, generation: int, progress: Callable[[str], None]) -> None:
+    async def _release_edited(self, given: _Given, progress: Callable[[str], None]) -> None:
         """Wake those who rest in a step that has changed since their plan was made (LIFE_4)."""
-        edited = await self._dispatcher.write(lambda session: to_wake(session, self._rules.definitions, flow))
+        edited = await self._dispatcher.write(lambda session: to_wake(session, self._rules.definitions, given.flow))
         for version, steps in edited.items():
-            query = _inside(flow).where(
+            query = _inside(given.flow).where(
                 col(ParticipantRow.step).in_(steps),
                 col(ParticipantRow.version) == version,
-                col(ParticipantRow.generation) == generation,
+                col(ParticipantRow.generation) == given.generation,
             )
-            async for page in self._pages(query):
-                await self._wake(flow, page)
+            async for page in self._pages(given, query):
+                await self._wake(given.flow, page)
                 progress(f"planned afresh up to {page.last}")
 
     async def _wake(self, flow: str, page: _Page) -> None:
@@ -136,14 +148,14 @@ class Background:
         )
         await self._dispatcher.tell([WakeJourney(flow, id) for id in ids])
 
-    async def _admit_queued(self, flow: str, generation: int, progress: Callable[[str], None]) -> None:
+    async def _admit_queued(self, given: _Given, progress: Callable[[str], None]) -> None:
         """Those who came during a pause enter the first step in the order in which they came (LIFE_4)."""
         query = (
             select(col(ParticipantRow.number), col(ParticipantRow.id), col(ParticipantRow.person))
-            .where(col(ParticipantRow.flow) == flow, col(ParticipantRow.status) == Status.QUEUED)
-            .where(col(ParticipantRow.generation) == generation)
+            .where(col(ParticipantRow.flow) == given.flow, col(ParticipantRow.status) == Status.QUEUED)
+            .where(col(ParticipantRow.generation) == given.generation)
         )
-        async for page in self._pages(query):
+        async for page in self._pages(given, query):
             for _, id, _ in page.rows:
                 asked = await self._dispatcher.write(partial(self._admit, id))
                 await self._dispatcher.tell(asked, in_order=True)
@@ -180,15 +192,17 @@ class Background:
         finally:
             await asyncio.gather(*starting)
 
-    async def _pages(self, query: Query) -> AsyncIterator[_Page]:
+    async def _pages(self, given: _Given, query: Query) -> AsyncIterator[_Page]:
         after = 0
-        while rows := await self._dispatcher.write(partial(_page, query, after)):
+        while rows := await self._dispatcher.write(partial(_page, given, query, after)):
             page = _Page(rows)
             yield page
             after = page.last
 
 
-def _page(query: Query, after: int, session: Session) -> list[tuple[int, str, str]]:
+def _page(given: _Given, query: Query, after: int, session: Session) -> list[tuple[int, str, str]]:
+    if session.get_one(FlowRow, given.flow).epoch != given.epoch:
+        return []
     place = col(ParticipantRow.number)
     ordered = query.where(place > after).order_by(place).limit(PAGE)
     return [(number or 0, id, person) for number, id, person in session.execute(ordered)]
@@ -203,7 +217,6 @@ def _inside(flow: str) -> Query:
     return _participants(flow).where(col(ParticipantRow.status).in_(INSIDE))
 
 
-def _epoch(session: Session, flow: str) -> tuple[int, bool, int]:
-    """Its epoch, whether those inside may go on, its generation."""
+def _given(session: Session, flow: str) -> _Given:
     row = session.get_one(FlowRow, flow)
-    return row.epoch, row.status in GOES_ON and not row.paused, row.generation
+    return _Given(flow, row.epoch, row.generation, row.status in GOES_ON and not row.paused)
