@@ -14,6 +14,7 @@ from activities import ledger
 from activities.desk.participants import OperationRefused, possible, status_of
 from activities.dispatcher import StartRepeat, ask
 from activities.journeys import eligibility
+from activities.journeys.fitness import unfit
 from activities.journeys.standing import Standing
 from activities.journeys.steps import Begun, Steps
 from flows.outcome import Status
@@ -161,7 +162,7 @@ class Repeats:
             return None, "its step is no longer in the flow"
         if flow.paused or step.channel in flow.braked:
             return None, "a brake for all flows holds it"
-        if (out := here.unfit()) is not None:
+        if (out := unfit(here)) is not None:
             return step, out.text
         if isinstance(step, Message):
             person = here.facts().person

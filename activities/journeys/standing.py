@@ -18,12 +18,12 @@ from activities.counting.tally import Changes, count
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions
 from activities.journeys import edited
+from activities.journeys.fitness import unfit
 from activities.journeys.holds import put_on, take_off
 from activities.journeys.holds import reasons as reasons_to_hold
 from activities.journeys.sparing import spared
 from activities.life import draining, pauses
 from activities.records import StoreRecords
-from flows.conditions import holds
 from flows.facts import Facts
 from flows.outcome import HandOver, Reason, Status
 from flows.planning import Due, Line, Outline, Rest, Stuck, course
@@ -37,7 +37,6 @@ from workflows.contract import Done, Hold, Perform, Plan, Wait
 
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _GIVE_BACK = delete(AddressClaim).where(col(AddressClaim.participant) == bindparam("gone"))
-
 HandOverTo = Callable[["Standing", HandOver], None]
 """Hands someone who leaves over to another flow or to a selection (STEP_16)."""
 
@@ -146,26 +145,8 @@ class Standing:
         if self._succeeded(facts) and flow.success is not None and flow.success.then == "finish":
             straight = Leave(Reason.SUCCESS, "the success criterion is met", on_success=self.outline.on_success)
             return self.leave(straight)
-        out = self.unfit()
+        out = unfit(self)
         return self.leave(out) if out is not None else None
-
-    def unfit(self) -> Leave | None:
-        """Why this person has nothing to do in this flow any more, whatever its journey (PART_1)."""
-        facts, flow = self.facts(), self.outline.flow
-        if facts.person.get("former_employee"):
-            return Leave(Reason.FORMER_EMPLOYEE, "the person has left the company")
-        exclude = flow.enrolment.exclude
-        if exclude is not None and facts.records.member_of(exclude):
-            return Leave(Reason.EXCLUDED, f"on the exclusion list {exclude}")
-        if not facts.person or facts.person.get("deleted"):
-            return Leave(Reason.PERSON_DELETED, "the person was deleted")
-        if flow.enrolment.stay_while_filter_holds and not self._passes_filter(facts):
-            return Leave(Reason.FILTER, "the filter no longer holds")
-        return None
-
-    def _passes_filter(self, facts: Facts) -> bool:
-        flow = self.outline.flow
-        return flow.enrolment.filter is None or holds(flow.enrolment.filter, facts, flow.zone)
 
     def _succeeded(self, facts: Facts) -> bool:
         if self.row.success_at is None and state_meets(self.outline.flow, facts):

@@ -335,3 +335,23 @@ async def test_TRIG_14_with_the_setting_who_stops_matching_the_filter_drops_out(
     assert await ended(world, flow, participants[1]) is Reason.FILTER
     assert await ended(world, flow, participants[2]) is Reason.COMPLETED
     assert len(world.inbox.mails) == 1
+
+
+async def test_TRIG_14_the_filter_is_about_the_event_that_led_in(world: World) -> None:
+    """TRIG_3, STEP_14: another event that a wait has met since does not make anybody stop matching."""
+    paid = {"id": "paid", "kind": "wait_for_action", "actions": [{"event": "order.paid"}], "within": "none"}
+    flow = await world.flow(
+        "led-in",
+        paid,
+        wait("rest", "3 days"),
+        mail("hello"),
+        enrolment={"triggers": [ORDER], "filter": when("event.amount", 100, ">"), "stay_while_filter_holds": True},
+    )
+    person = await world.person()
+    await world.happens("order.placed", person, amount=101)
+    (row,) = await world.participants(flow)
+    await resting(world, row.id, "paid")
+    await world.happens("order.paid", person, amount=1)
+    await resting(world, row.id, "rest")
+    assert await ended(world, flow, row.id) is Reason.COMPLETED
+    assert len(world.inbox.mails) == 1
