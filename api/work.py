@@ -36,7 +36,7 @@ class FollowUpPublic(Made):
 
     person: str
     project: str | None
-    agenda: str = Field(description="HTML, as it was written: clean it before showing it.")
+    agenda: str = Field(description="HTML, without scripts, styles, forms and handlers.")
     files: list[str]
     links: list[str]
     due: dt.date | None
@@ -53,7 +53,7 @@ class RequestPublic(Made):
     state: Literal["open", "closed"] = Field(description="The kind of its status.")
     category: str | None
     priority: str
-    message: str = Field(description="HTML, as it was written: clean it before showing it.")
+    message: str = Field(description="HTML, without scripts, styles, forms and handlers.")
 
 
 class SalePublic(Made):

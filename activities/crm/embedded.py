@@ -128,10 +128,13 @@ class EmbeddedCrm:
             row = {"id": new_id("blk"), "channel": channel, "address": key, "reason": reason, **times}
             insert_new(session, BlockedAddress, [row])
 
-    def unblock(self, session: Session, channel: Channel, address: str) -> None:
-        """Write to this address again; one that is not blocked is fine."""
+    def unblock(self, session: Session, channel: Channel, address: str, reason: str | None = None) -> None:
+        """Write to this address again; one that is not blocked, or for another `reason` than this, is left as is."""
         key = self.address_key(channel, address)
         of_address = col(BlockedAddress.channel) == channel, col(BlockedAddress.address) == key
+        if reason is not None:
+            session.execute(delete(BlockedAddress).where(*of_address, col(BlockedAddress.reason) == reason))
+            return
         session.execute(delete(BlockedAddress).where(*of_address))
         hashes = self.suppression.hashes(channel, key)
         session.execute(delete(SuppressedAddress).where(col(SuppressedAddress.hash).in_(hashes)))

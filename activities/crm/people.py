@@ -117,6 +117,13 @@ class People:
             row.consent = {**row.consent, channel: "withdrawn"}
             self._told(session, row, f"consent.{channel}", at, cause)
 
+    def take_back(self, session: Session, person: str, channel: Channel, at: datetime) -> None:
+        """The person wants messages of this channel again after all; who had not withdrawn is left as is."""
+        row = session.get_one(Person, person, with_for_update=True)
+        if row.consent.get(channel) == "withdrawn":
+            row.consent = {**row.consent, channel: "granted"}
+            self._told(session, row, f"consent.{channel}", at, ())
+
     def _told(self, session: Session, row: Person, changed: str, at: datetime, cause: Sequence[str]) -> None:
         row.updated_at = at
         session.flush()

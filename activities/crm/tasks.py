@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from activities.crm.library import Url
 from activities.crm.models import Incoming
-from activities.crm.values import Ids, Line, Maybe, Name, Prose
+from activities.crm.values import Ids, Line, Maybe, Name, Prose, RichText
 from flows.model import Id
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -23,7 +23,7 @@ class FollowUpIn(Incoming):
     type: Maybe[Id] = Field(default=None, title="Type", description="A follow-up type's id.")
     owner: Maybe[Id] = Field(default=None, title="Owner", description="Whose diary it is in: an associate's id.")
     project: Maybe[Id] = Field(default=None, title="Project", description="Its id.")
-    agenda: Prose = Field(default="", title="Agenda", description="HTML.")
+    agenda: RichText = Field(default="", title="Agenda", description="HTML; what could act is taken out.")
     files: Ids = Field(default_factory=list, max_length=100, title="Files", description="Files and images: ids.")
     links: list[Url] = Field(default_factory=list, max_length=100, title="Links", description="Web addresses.")
     due: dt.date | None = Field(default=None, title="Due", description="A to-do's date.")
@@ -46,7 +46,7 @@ class RequestIn(Incoming):
     category: Maybe[Id] = Field(default=None, title="Category", description="Its id.")
     priority: Maybe[Name] = Field(default=None, title="Priority", description="One of the type's.")
     owner: Maybe[Id] = Field(default=None, title="Owner", description="An associate's id.")
-    message: Prose = Field(default="", title="Message", description="HTML.")
+    message: RichText = Field(default="", title="Message", description="HTML; what could act is taken out.")
 
 
 class SaleIn(Incoming):

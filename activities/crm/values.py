@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, StringCons
 from pydantic_core import PydanticCustomError
 
 from flows.model import Id
+from flows.rich_text import clean
 
 Scalar = str | bool | int | float
 Custom = dict[str, Scalar | list[Scalar]]
@@ -149,6 +150,7 @@ T = TypeVar("T")
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), AfterValidator(_printable)]
 Name = Annotated[Line, StringConstraints(min_length=1)]
 Prose = Annotated[str, StringConstraints(max_length=1_000_000), AfterValidator(_storable)]
+RichText = Annotated[Prose, AfterValidator(clean)]
 Email = Annotated[Line, AfterValidator(_email), WithJsonSchema({"type": "string", "format": "email"})]
 Country = Annotated[Line, AfterValidator(_country)]
 Zone = Annotated[Line, AfterValidator(_zone)]

@@ -27,10 +27,20 @@ _STOP = {"stop", "stopp", "stopall", "optout", "unsubscribe", "avmeld", "avregis
 _STOP_ALONE = {"cancel", "end", "quit", "revoke", "slutt", "slut", "afmeld", "avsluta", "avregistrera"}
 
 
+# Alone, and no plain yes: that may answer anything.
+_START_ALONE = {"start", "unstop"}
+
+
 def says_stop(text: str) -> bool:
     """Whether an SMS withdraws the consent to SMS."""
     words = re.findall(r"\w+", text.casefold())
     return bool(words) and (words[0] in _STOP or (len(words) == 1 and words[0] in _STOP_ALONE))
+
+
+def says_start(text: str) -> bool:
+    """Whether an SMS takes a STOP back."""
+    words = re.findall(r"\w+", text.casefold())
+    return len(words) == 1 and words[0] in _START_ALONE
 
 
 BOUNCED = "email.bounced"
@@ -158,17 +168,27 @@ class Deliveries:
         )  # fmt: skip
 
     def sms_in(self, session: Session, number: str, text: str, id: str, now: datetime) -> None:
-        """Somebody has sent us an SMS: an event of everybody with that number; STOP withdraws their consent."""
+        """Somebody has sent us an SMS: an event of everybody with that number, or kept as of somebody unknown.
+
+        STOP withdraws their consent, START takes that back, and both hold for a number that nobody has.
+        """
         found = select(col(Person.id)).where(col(Person.mobile) == number, col(Person.deleted_at).is_(None))
         people = lock_people(session, session.scalars(found).all())
-        stop = says_stop(text)
+        stop, start, heard = says_stop(text), says_start(text), False
         for person in people or [""]:
             told = Event(
                 "sms.received", now, person, subject=f"mobile:{number}" if not person else "",
-                data={"text": text, "stop": stop}, source="sms", id=f"{id}:{person}" if id else "",
+                data={"text": text, "stop": stop, "start": start}, source="sms", id=f"{id}:{person}" if id else "",
             )  # fmt: skip
-            if self._events.take(session, told, now) is not None and stop and person:
+            if self._events.take(session, told, now) is None:  # told before
+                continue
+            heard = True
+            if stop and person:
                 self._crm.people.withdraw(session, person, "sms", now)
+            elif start and person:
+                self._crm.people.take_back(session, person, "sms", now)
+        if start and heard:
+            self._crm.unblock(session, "sms", number, reason="STOP")
         if stop and not people:
             # Nobody we know, perhaps not yet: whoever comes with that number gets nothing either.
             self._crm.block(session, "sms", number, "STOP", now)

@@ -16,8 +16,9 @@ import httpx2
 from activities.web import trusted
 from flows.ports import Done, EffectError, NotDone, Silence, Sms
 
-# Codes of Twilio that say that this recipient is never reached: no number, no mobile, no SMS there, said STOP to them.
-_UNREACHABLE = {21211, 21214, 21217, 21407, 21610, 21612, 21614, 21635}
+# Codes of Twilio that say that this recipient is never reached: no number, no mobile, a landline, said STOP to them.
+# Not 21612, which may mean our sender, nor 21408, a country that the account may not send to: those are ours to mend.
+_UNREACHABLE = {21211, 21214, 21217, 21610, 21614, 21635}
 # Refused before anything was taken: too many at once, or not at work just now.
 _LATER = {429, 503}
 # Shorter than any server's: a connection that it has just closed would leave in doubt what was written to it.

@@ -15,6 +15,7 @@ from flows.making import Origin
 from flows.model import Id, Strict
 from flows.ports import Request
 from flows.problems import Problem
+from flows.rich_text import clean
 from flows.steps.base import Action, Do, Fail, Move
 from flows.steps.merging import Merging, template_problems
 from flows.templates import TemplateError
@@ -101,8 +102,9 @@ class Creating(Action):
         return Origin(str(facts.person["id"]), facts.participant, flow.id, self.id)
 
     def filled(self, flow: "Flow", facts: Facts, source: str, *, html: bool = False) -> str:
-        """A text with its merge tags filled in. Errors: TemplateError."""
-        return Merging(flow, facts).text(source, html=html)
+        """A text with its merge tags filled in, rich text cleaned. Errors: TemplateError."""
+        text = Merging(flow, facts).text(source, html=html)
+        return clean(text) if html else text
 
     def filled_title(self, flow: "Flow", facts: Facts) -> str:
         """The title in one line, cut where it is too long. Errors: TemplateError."""

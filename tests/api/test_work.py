@@ -108,6 +108,22 @@ def test_STEP_6_the_type_of_a_follow_up_decides_which_fields_apply(crm: CrmApi) 
     assert patch(crm, f"follow-ups/{made['id']}", {"done": True})["done"] is True
 
 
+def test_STEP_6_STEP_7_rich_text_cannot_act(crm: CrmApi) -> None:
+    """What is written over HTTP is kept without scripts, handlers, forms and addresses that run something."""
+    table = "<table><tbody><tr><td>1</td></tr></tbody></table>"
+    image, link = '<img src="https://x.example/a.png" onerror="x()">', '<a href="mailto:a@x.example">b</a>'
+    rich = f'<h2 style="x">A</h2>{image}{table}{link}'
+    bad = '<script>x()</script><a href="javascript:x()">c</a><form action="/"><input></form><iframe src="//x"></iframe>'
+    kept = (
+        f'<h2>A</h2><img src="https://x.example/a.png">{table}'
+        '<a href="mailto:a@x.example" rel="noopener noreferrer">b</a><a rel="noopener noreferrer">c</a>'
+    )
+    made = post(crm, "follow-ups", {"person": "kari", "due": "2026-12-01", "agenda": rich + bad})
+    assert made["agenda"] == kept
+    assert patch(crm, f"follow-ups/{made['id']}", {"agenda": kept + bad[:20]})["agenda"] == kept
+    assert post(crm, "requests", {"person": "kari", "title": "Q", "message": rich + bad})["message"] == kept
+
+
 def test_lists_are_narrowed_down_and_turned_page_by_page(crm: CrmApi) -> None:
     for person, owner in (("kari", "liv"), ("per", "liv"), ("per", None)):
         post(crm, "follow-ups", {"person": person, "owner": owner, "due": "2026-12-01"})

@@ -58,7 +58,7 @@ async def test_STEP_6_a_to_do_with_all_that_goes_with_it(world: World) -> None:
             **CALL,
             "due": {"after": "3 workdays"},
             "project": "fair",
-            "agenda": "<p>About <b>{{ person.custom.topic }}</b></p>",
+            "agenda": '<p onclick="x()">About <b>{{ person.custom.topic }}</b></p><script>y()</script>',
             "links": ["https://fjord.example/beans"],
         },
         time_zone="Europe/Oslo",
@@ -195,7 +195,7 @@ async def test_STEP_7_a_request_by_its_type_and_category(world: World) -> None:
     assert await left(world, await world.enrol(flow, person)) is Reason.COMPLETED
     rows = {row.step: row for row in await made(world, RequestRow, flow)}
     assert (rows["turn"].status, rows["turn"].state, rows["turn"].priority) == ("New", "open", "C")
-    assert (rows["turn"].title, rows["turn"].message) == ("From Kari", "<p>Fjord & Kari Nordmann</p>")
+    assert (rows["turn"].title, rows["turn"].message) == ("From Kari", "<p>Fjord &amp; Kari Nordmann</p>")
     assert (rows["turn-2"].status, rows["turn-2"].priority) == ("open", "medium")
     assert {step: row.owner for step, row in rows.items()} == {
         "turn": "liv", "turn-2": "jon", "least": "liv", "nobody": None, "named": "jon",

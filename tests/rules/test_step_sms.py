@@ -166,6 +166,31 @@ async def test_PART_2_stop_from_an_unknown_number_blocks_it(world: World, phone:
     assert await left(world, await world.enrol(flow, await world.person(mobile=OLA))) is Reason.ADDRESS_BLOCKED
 
 
+async def test_PART_2_start_takes_a_stop_back_once_and_nothing_else(world: World, phone: Phone) -> None:
+    """Consent and the block of an unknown number; told again after another STOP it takes nothing back."""
+    incoming = Deliveries(world.core.events, world.core.rules)
+
+    async def says(number: str, text: str, id: str) -> None:
+        await world.core.dispatcher.write(lambda session: incoming.sms_in(session, number, text, id, now()))
+
+    kari = await world.person(mobile=KARI)
+    for text, id in [("STOP", "1"), ("Start now?", "2")]:
+        await says(KARI, text, id)
+    assert (await person_row(world, kari)).consent == {"sms": "withdrawn"}
+    await says(KARI, " START. ", "3")
+    assert (await person_row(world, kari)).consent == {"sms": "granted"}
+    for text, id in [("STOP", "4"), ("START", "3")]:
+        await says(KARI, text, id)
+    assert (await person_row(world, kari)).consent == {"sms": "withdrawn"}
+
+    for text, id in [("STOP", "5"), ("START", "6")]:
+        await says(OLA, text, id)
+    assert await world.count(EventRow, EventRow.subject == f"mobile:{OLA}") == 2
+    flow = await world.flow("sms", sms(), sms=SMS)
+    assert await left(world, await world.enrol(flow, await world.person(mobile=OLA))) is Reason.COMPLETED
+    assert len(phone.texts) == 1
+
+
 @pytest.mark.parametrize("text", ["STOP", " stopp. ", "Stop FjordCoffee", "unsubscribe me", "QUIT", "Avmeld"])
 def test_PART_2_words_that_withdraw(text: str) -> None:
     assert says_stop(text)

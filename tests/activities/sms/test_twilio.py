@@ -64,7 +64,16 @@ async def test_SAFE_2_an_error_after_it_was_handed_over_tells_nothing(
 
 @pytest.mark.parametrize(
     ("code", "status", "unreachable"),
-    [(21211, 400, True), (21614, 400, True), (21610, 400, True), (21606, 400, False), (20003, 401, False)],
+    [
+        (21211, 400, True),
+        (21614, 400, True),
+        (21635, 400, True),
+        (21610, 400, True),
+        (21606, 400, False),
+        (21612, 400, False),
+        (21408, 403, False),
+        (20003, 401, False),
+    ],
 )
 async def test_STEP_2_a_refusal_for_good_tells_whether_the_recipient_is_the_reason(
     phone: Phone, port: TwilioSms, code: int, status: int, unreachable: bool
