@@ -85,7 +85,7 @@ def follower(ferd: Running, there: StandIn) -> Follower:
 async def tell(
     ferd: Running, event: str, key: int, *, id: str = "", secret: str = SECRET, status: int = 200, **numbers: int
 ) -> None:
-    told = {"EventId": id or str(uuid4()), "Event": event, "PrimaryKey": key, "Changes": [], "Values": numbers}
+    told = {"EventId": id or str(uuid4()), "Event": event, "PrimaryKey": key, "Changes": [], "Values": numbers or None}
     body = json.dumps(told).encode()
     signature = base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256)).decode()
     answer = await ferd.public.post("/hooks/superoffice", content=body, headers={"X-SuperOffice-Signature": signature})

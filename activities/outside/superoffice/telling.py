@@ -64,8 +64,8 @@ class Notification(BaseModel):
     id: str = Field(default="", alias="EventId", max_length=200)
     event: str = Field(alias="Event", max_length=100)
     key: int = Field(default=0, alias="PrimaryKey")
-    values: dict[str, object] = Field(default_factory=dict, alias="Values")
-    fields: dict[str, object] = Field(default_factory=dict, alias="FieldValues")
+    values: dict[str, object] | None = Field(default=None, alias="Values")
+    fields: dict[str, object] | None = Field(default=None, alias="FieldValues")
 
 
 class Told:
@@ -86,7 +86,7 @@ class Told:
         if told.event not in EVENTS:
             return
         numbers = {
-            name: value for name, value in {**told.fields, **told.values}.items()
+            name: value for name, value in {**(told.fields or {}), **(told.values or {})}.items()
             if name in ("person_id", "project_id", "contact_id") and isinstance(value, int)
         }  # fmt: skip
         now = self._clock()
