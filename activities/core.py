@@ -98,9 +98,12 @@ class Core:
         def leave(session: Session, participant: str, to: str, at: datetime) -> None:  # likewise
             leave_for(Standing.lock(session, participant, at, rules), to)
 
+        def check_now(session: Session, participant: str, at: datetime) -> None:  # likewise
+            Standing.lock(session, participant, at, rules).check_now()
+
         crm = EmbeddedCrm(occur, came_together, suppression, elsewhere.refuses)
         enrolment = Enrolment(definitions, crm, leave)
-        events = Events(definitions, crm, enrolment)
+        events = Events(definitions, crm, enrolment, check_now)
         jobs = EnrolmentJobs(definitions, crm, enrolment)
         rules = Rules(definitions, crm, HandOvers(enrolment, crm).hand_over)
         in_store: dict[type, StorePort] = {**dict.fromkeys(crm.performs, crm), StartScript: ScriptStarts()}

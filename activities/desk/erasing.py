@@ -99,7 +99,10 @@ class Erasing:
         )
         for participant in inside.all():
             here = Standing.lock(session, participant, now, self._rules)
-            here.leave(Leave(Reason.PERSON_DELETED, "the person was erased"))
+            if here.row.generation < here.flow.generation:
+                here.stop()  # cancelled before, and stays so (LIFE_15)
+            else:
+                here.leave(Leave(Reason.PERSON_DELETED, "the person was erased"))
             wake(session, here.row, now)
 
     def _suppress(self, session: Session, row: Person, now: datetime) -> None:

@@ -14,6 +14,7 @@ from activities.dispatcher import StartJourney, WakeJourney, ask, wake
 from activities.journeys.holds import reasons
 from activities.journeys.standing import Rules, Standing
 from activities.ledger import key_of, let_go
+from activities.life import draining
 from flows.outcome import Reason, Status
 from flows.planning import Line
 from flows.steps.base import Leave
@@ -155,6 +156,7 @@ class Participants:
         if row.status is Status.ACTIVE:
             ask(session, WakeJourney(row.flow, row.id))
         session.delete(row)
+        draining.left(session, here.flow, row.id)
 
     def _inside(self, session: Session, participant: str, now: datetime) -> Standing:
         here = Standing.lock(session, participant, now, self._rules)

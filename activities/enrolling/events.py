@@ -5,7 +5,7 @@ decided here about a journey: a participant that the event may concern is marked
 from the store, so that the order in which things are processed never matters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -53,13 +53,18 @@ class Event:
     settles_at: datetime | None = None
 
 
+CheckNow = Callable[[Session, str, datetime], None]
+"""Has a participant leave at once if a check leads out, whatever holds it (PART_1)."""
+
+
 class Events:
     """Takes events in and finds whom they concern."""
 
-    def __init__(self, definitions: Definitions, crm: EmbeddedCrm, enrolment: Enrolment) -> None:
+    def __init__(self, definitions: Definitions, crm: EmbeddedCrm, enrolment: Enrolment, check_now: CheckNow) -> None:
         self._definitions = definitions
         self._crm = crm
         self._enrolment = enrolment
+        self._check_now = check_now
 
     def take(self, session: Session, event: Event, now: datetime, *, triggers: bool = True) -> EventRow | None:
         """Store an event and match it; None if it was known already."""
@@ -139,7 +144,9 @@ class Events:
             met = self._meets_success(session, participant, outline.flow, row, now)
             if participant.id == session.info.get("acting"):
                 continue  # it looks for itself at the end of what it is doing
-            if met or self._concerns(participant, outline, row):
+            if row.type == "person_deleted":  # at once: who is restored a moment later does not come back (PART_3)
+                self._check_now(session, participant.id, now)
+            elif met or self._concerns(participant, outline, row):
                 wake(session, participant, now)
         del kept
 
@@ -178,8 +185,6 @@ class Events:
             return True
         enrolment = outline.flow.enrolment
         if row.type == "added_to_selection" and enrolment.exclude == row.data.get("selection"):
-            return True
-        if row.type == "person_deleted":
             return True
         if row.type != "person_updated":
             return False

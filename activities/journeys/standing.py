@@ -17,6 +17,7 @@ from activities.counting import experiments
 from activities.counting.tally import Changes, count
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions
+from activities.dispatcher import wake
 from activities.journeys import edited
 from activities.journeys.fitness import unfit
 from activities.journeys.holds import put_on, take_off
@@ -139,6 +140,11 @@ class Standing:
             return self.hold()
         self.row.holding = False
         return self._check()
+
+    def check_now(self) -> None:
+        """Leave at once if a check leads out, whatever holds it (PART_1)."""
+        if self.row.status.inside and self._check() is not None:
+            wake(self.session, self.row, self.now)
 
     def _check(self) -> Plan | None:
         facts, flow = self.facts(), self.outline.flow

@@ -283,9 +283,13 @@ class Model:
         return at >= one.enrolled and (not one.key or one.key == order)
 
     def deleted(self, person: str, now: datetime) -> None:
-        """PART_3."""
+        """PART_3: out of every flow at once, so that who is restored does not come back."""
         someone = self.people[person]
         someone.deleted, someone.excluded = True, False
+        for one in [each for each in self.everyone if each.person == person]:
+            out = self._out(one) if self.read(one)[0].inside else None
+            if out is not None:
+                self.leave(one, out, now)
 
     def erased(self, person: str, now: datetime) -> None:
         """PART_8: out of all flows, and nothing is known of it any more."""

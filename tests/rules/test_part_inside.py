@@ -21,11 +21,6 @@ from tests.support.world import World, mail, now, wait
 Befall = Callable[[World, str], Awaitable[None]]
 
 
-async def _deleted(world: World, person: str) -> None:
-    people = world.core.crm.people
-    await world.core.dispatcher.write(lambda session: people.delete(session, person, now()))
-
-
 async def _left_the_company(world: World, person: str) -> None:
     people = world.core.crm.people
     change = {"former_employee": True}
@@ -45,7 +40,6 @@ async def _succeeded(world: World, person: str) -> None:
 @pytest.mark.parametrize(
     ("befall", "reason"),
     [
-        (_deleted, Reason.PERSON_DELETED),
         (_left_the_company, Reason.FORMER_EMPLOYEE),
         (_excluded, Reason.EXCLUDED),
         (_succeeded, Reason.SUCCESS),
@@ -54,7 +48,7 @@ async def _succeeded(world: World, person: str) -> None:
 async def test_PART_1_noticed_in_a_wait_and_while_paused_at_resume(
     world: World, befall: Befall, reason: Reason
 ) -> None:
-    """PART_1, PART_3, TRIG_5, STEP_18: no time passes; who is held leaves as soon as it may move."""
+    """PART_1, TRIG_5, STEP_18: no time passes; who is held leaves as soon as it may move."""
     await world.selection("out")
     settings = {
         "success": {"any": [when("person.category", "customer")]},
