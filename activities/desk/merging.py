@@ -71,7 +71,9 @@ class Merging:
         for id, _ in rows.all():
             here = Standing.lock(session, id, now, self._rules)
             row = here.row
-            if not row.status.inside or row.generation < here.flow.generation:
+            if row.generation < here.flow.generation:
+                here.stop()  # cancelled with its flow, whether a worker has seen to it or not (LIFE_15)
+            if not row.status.inside:
                 continue
             older = inside.setdefault((row.flow, row.key), here)
             if older is not here:

@@ -42,6 +42,7 @@ PAUSE = timedelta(seconds=7)
 """Between two rules: no two things happen at the same moment."""
 
 people = st.sampled_from(NAMES)
+groups = st.lists(people, min_size=1, max_size=4, unique=True)
 names = st.sampled_from([MAIN, MAIN, OTHER])
 order_ids = st.sampled_from(["", "1", "2"])
 causes = st.sampled_from([(), (), (), (MAIN,), (OTHER,), (MAIN, MAIN)])
@@ -76,7 +77,7 @@ class Walk(RuleBasedStateMachine):
             leaves=st.sampled_from([(), (OTHER,)]),
         ),
         back=st.booleans(),
-        group=st.lists(people, min_size=1, max_size=4, unique=True),
+        group=groups,
     )
     def begins(self, main: Design, back: bool, group: list[str]) -> None:
         """Two flows that know each other, and a few people."""
@@ -141,10 +142,14 @@ class Walk(RuleBasedStateMachine):
         assert wanted == self.may(lambda session: commands.delete(session, name, self.now), CommandRefused)
         self.settle()
 
-    @rule(name=names, given=any_command, hours=st.integers(1, 200))
+    @rule(name=names, given=any_command, hours=st.integers(0, 200))
     def schedules(self, name: str, given: Command, hours: int) -> None:
-        """LIFE_14."""
+        """LIFE_14: a command for later; without a time, those that wait are withdrawn."""
         if self.model.flows[name].deleted:
+            return
+        if not hours:
+            self.model.flows[name].scheduled = []
+            self.driver.write(lambda session: schedules.withdraw(session, name))
             return
         at = self.now + timedelta(hours=hours)
         wanted = self.model.schedule(name, given, at)
@@ -152,15 +157,6 @@ class Walk(RuleBasedStateMachine):
             lambda session: schedules.schedule(session, self.definitions, name, given, at, self.now),
             CommandRefused,
         )
-        self.settle()
-
-    @rule(name=names)
-    def withdraws(self, name: str) -> None:
-        """LIFE_14."""
-        if self.model.flows[name].deleted:
-            return
-        self.model.flows[name].scheduled = []
-        self.driver.write(lambda session: schedules.withdraw(session, name))
         self.settle()
 
     @rule(brake=st.sampled_from(["all", "crm", "sms"]), on=st.booleans())
@@ -173,7 +169,12 @@ class Walk(RuleBasedStateMachine):
 
     # --- people -------------------------------------------------------------------------------------------------------
 
-    @rule(name=names, group=st.lists(people, min_size=1, max_size=4, unique=True), again=st.booleans())
+    @rule(name=names, group=groups, again=st.booleans())
+    def comes_by_hand(self, name: str, group: list[str], again: bool) -> None:
+        """The same once more: walks where nobody comes find little."""
+        self.proposes(name, group, again)
+
+    @rule(name=names, group=groups, again=st.booleans())
     def proposes(self, name: str, group: list[str], again: bool) -> None:
         """TRIG_2 to TRIG_6, PART_5: one after the other, before anyone moves."""
         for person in group:
@@ -352,6 +353,11 @@ class Walk(RuleBasedStateMachine):
 
     # --- time, workers, the world -------------------------------------------------------------------------------------
 
+    @rule(days=st.integers(1, 6))
+    def passes_days(self, days: int) -> None:
+        """Time, as `passes`."""
+        self.passes(24 * days)
+
     @rule(hours=st.sampled_from([1, 24, 72, 100, 200]))
     def passes(self, hours: int) -> None:
         """Time, from one moment at which something happens to the next."""
@@ -368,33 +374,30 @@ class Walk(RuleBasedStateMachine):
             self.work()
         self.wait(to - self.now)
 
-    @rule(working=st.booleans(), lost=st.sampled_from([None, "before", "after"]))
-    def restarts(self, working: bool, lost: Any) -> None:
-        """The worker goes, or comes back; answers of its steps may be lost before or after the world was touched."""
-        self.driver.working = working and self.driver.hearing
+    @rule(
+        working=st.sampled_from([True, True, False]), lost=st.sampled_from([None, None, "before", "after"]),
+        killed=st.booleans(), provider=st.sampled_from(["works", "works", "refuses", "is silent"]),
+    )  # fmt: skip
+    def restarts(self, working: bool, lost: Any, killed: bool, provider: Any) -> None:
+        """SAFE_1 to SAFE_3: a worker goes, or comes back, and how it and the world fare from now on.
+
+        `lost`: answers of its steps, before or after the world was touched. `killed`: each transaction is lost once
+        before it is kept. `provider`: what becomes of messages.
+        """
+        if working and not self.driver.hearing:
+            self.wait(timedelta(minutes=2))
+            self.driver.hear_again()
+        self.driver.working = working
         self.driver.lost = self.model.lost = lost
+        self.driver.db.killed = killed
+        self.driver.provider = self.model.provider = provider
         self.settle()
 
     @rule()
     def loses_temporal(self) -> None:
-        """Nothing reaches Temporal any more, and no worker gets work; or it is back."""
-        if self.driver.hearing:
-            self.driver.hearing = self.driver.working = False
-        else:
-            self.wait(timedelta(minutes=2))
-            self.driver.hear_again()
-            self.driver.working = True
+        """Nothing reaches Temporal any more, and no worker gets work, until a worker comes back."""
+        self.driver.hearing = self.driver.working = False
         self.settle()
-
-    @rule(killed=st.booleans())
-    def kills(self, killed: bool) -> None:
-        """Each transaction is lost once before it is kept."""
-        self.driver.db.killed = killed
-
-    @rule(provider=st.sampled_from(["works", "refuses", "is silent"]))
-    def answers(self, provider: Any) -> None:
-        """SAFE_2, SAFE_3: how messages fare from now on."""
-        self.driver.provider = self.model.provider = provider
 
     def participation(self, back: int) -> Participation:
         return self.model.everyone[max(0, len(self.model.everyone) - 1 - back)]

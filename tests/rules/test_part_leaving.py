@@ -1,4 +1,4 @@
-"""PART_3, PART_8, LIFE_7: who leaves while nothing moves leaves at once, and as what it was."""
+"""PART_3, PART_8, PART_9, LIFE_7: who leaves while nothing moves leaves at once, and as what it was."""
 
 from activities.desk.participants import Participants
 from activities.dispatcher import FlowChanged
@@ -30,6 +30,19 @@ async def test_PART_8_who_was_cancelled_with_its_flow_stays_cancelled_when_erase
     expect(204, await still_ferd.api.post(f"/v1/people/{person}/erase"))
     seen = await still_ferd.get(f"/participants/{participant}")
     assert (seen["status"], seen["reason"]) == (Status.CANCELLED, Reason.FLOW_ENDED)
+
+
+async def test_PART_9_two_who_were_cancelled_with_their_flow_are_merged(still_ferd: Running) -> None:
+    """LIFE_15: also before a worker has seen to it."""
+    world = still_ferd.world
+    flow = await world.flow("ended", wait("rest", "3 days"))
+    one, other = await world.person(), await world.person()
+    participants = [await world.enrol(flow, person) for person in (one, other)]
+    await world.command(flow, "end")
+    await still_ferd.post(f"/people/{one}/merge", {"into": other})
+    for participant in participants:
+        seen = await still_ferd.get(f"/participants/{participant}")
+        assert (seen["person"], seen["status"], seen["reason"]) == (other, Status.CANCELLED, Reason.FLOW_ENDED)
 
 
 async def test_LIFE_7_a_closed_flow_is_finished_as_soon_as_its_last_participant_is_removed(still_world: World) -> None:
