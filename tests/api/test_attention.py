@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from activities.upkeep import chores
 from store.chores import ChoreRow
+from tests.support.backend import Call, Reply, backend
 from tests.support.running import Running, problem
 from tests.support.waiting import eventually
 from tests.support.world import mail, now, wait
@@ -117,11 +118,78 @@ async def test_SAFE_3_all_of_a_step_are_retried_skipped_or_removed(
     problem(422, await ferd.api.post("/v1/attention/forget", json={"flow": flow}))
 
 
+def refuses(call: Call) -> Reply:
+    """For good."""
+    return Reply(422)
+
+
+def accepts(call: Call) -> Reply:
+    """And says so."""
+    return Reply(200)
+
+
+async def test_SAFE_2_SAFE_3_each_policy_and_all_that_a_person_can_do_about_it(ferd: Running) -> None:
+    """Refused: hold, continue, drop_out; retried and skipped, singly and all. Unheard of: done, not done, again."""
+    world = ferd.world
+
+    async def flow_of(name: str, **policy: str) -> str:
+        step = {"id": "act", "kind": "call_webhook", "endpoint": "erp", **policy}
+        return await world.flow(name, step, wait("rest", "9 days"))
+
+    async def state(participant: str) -> list[str]:
+        return [row.status.value for row in await world.effects(participant)]
+
+    async with backend() as program:
+        await ferd.api.put("/v1/endpoints/erp", json={"name": "ERP", "url": program.url})
+        program.reply = refuses
+        hold, go_on, drop_out = [await flow_of(each, on_error=each) for each in ("hold", "continue", "drop_out")]
+        held = [await world.enrol(hold) for _ in range(4)]
+        await world.until(await world.enrol(go_on), step="rest")
+        out = await world.until(await world.enrol(drop_out), status="dropped_out")
+        assert out.reason == "step_failed"
+        for participant in held:
+            await world.until(participant, held=["failing"])
+        listed = (await ferd.get("/attention"))["items"]
+        assert {(entry["participant"], entry["reason"]) for entry in listed} == {(each, "failing") for each in held}
+
+        calls = len(program.calls)
+        await ferd.post(f"/participants/{held[0]}/retry")  # and it is refused again
+        await eventually(lambda: state(held[0]), lambda _: len(program.calls) > calls)
+        await world.until(held[0], held=["failing"])
+        program.reply = accepts
+        await ferd.post(f"/participants/{held[0]}/retry")
+        await ferd.post(f"/participants/{held[1]}/skip")
+        assert (await ferd.post("/attention/retry", {"flow": hold, "step": "act"}, 202))["done"] == 2
+        for participant in held:
+            await world.until(participant, step="rest")
+        assert [await state(each) for each in held] == [["done"], ["failed"], ["done"], ["done"]]
+        assert (await ferd.get("/attention"))["items"] == []
+
+        program.reply = lambda call: "drop"
+        leave = await flow_of("leave", on_unknown="leave")
+        left = [await world.enrol(leave) for _ in range(4)]
+        for participant in left:
+            await world.until(participant, step="rest")
+        assert [await state(each) for each in left] == [["unknown"]] * 4
+        program.reply = accepts
+        for participant, outcome in zip(left, ("done", "not_done", "again"), strict=False):
+            await ferd.post("/attention", {"effect": f"{participant}/act/1", "outcome": outcome})
+        assert (await ferd.post("/attention/again", {"flow": leave, "step": "act"}, 202))["done"] == 1
+        for participant in left[2:]:
+            await eventually(lambda id=participant: state(id), lambda found: found == ["repeated", "done"])  # type: ignore[misc]
+        assert [await state(each) for each in left[:2]] == [["done"], ["failed"]]
+        assert (await ferd.get("/attention"))["items"] == []
+        keys = [
+            call.headers["idempotency-key"] for call in program.calls if "/act/2" in call.headers["idempotency-key"]
+        ]
+        assert sorted(keys) == sorted(f"{participant}/act/2" for participant in left[2:])
+
+
 async def test_a_company_of_thousands_is_told_page_by_page(
     still_ferd: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """STEP_14: no transaction tells more than a page of people what has changed about their company."""
-    monkeypatch.setattr("activities.crm.companies.PAGE", 2)
+    monkeypatch.setattr("activities.crm.telling.PAGE", 2)
     created = await still_ferd.post("/companies", {"name": "Fjord"}, 201)
     people = [await still_ferd.world.person(company=created["id"]) for _ in range(5)]
     await still_ferd.api.patch(f"/v1/companies/{created['id']}", json={"employees": 7})
@@ -137,7 +205,7 @@ async def test_a_company_of_thousands_is_told_page_by_page(
 
 async def test_a_chore_that_fails_holds_up_no_other(still_ferd: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is put off, and tried again later."""
-    monkeypatch.setattr("activities.crm.companies.PAGE", 1)
+    monkeypatch.setattr("activities.crm.telling.PAGE", 1)
     world = still_ferd.world
     broken = ChoreRow(id="cho_1", what={"type": "unheard_of"}, at=now() - timedelta(days=1))
     await world.db.write(lambda session: session.add(broken))
