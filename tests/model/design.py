@@ -24,8 +24,8 @@ OUT = "out"
 class Design:
     """One version of a flow.
 
-    `rests` are days; `share` is the control group's in percent; `rate` the messages in an hour; `hands` and `leaves`
-    name other flows; `otherwise` is for whom `listen` waited in vain.
+    `rests` are days; `share` is the control group's in percent; `hands` and `leaves` name other flows; `otherwise`
+    is for whom `listen` waited in vain.
     """
 
     order: tuple[str, ...] = ORDER
@@ -39,7 +39,6 @@ class Design:
     freeze: bool = False
     share: int = 0
     then: Literal["finish", "continue"] | None = None
-    rate: int | None = None
     guard: bool = False
     editable: bool = True
     hands: str | None = None
@@ -56,8 +55,6 @@ def flow(id: str, design: Design) -> Flow:
     }
     if design.share:
         settings["control_group"] = f"{design.share} percent"
-    if design.rate is not None:
-        settings["throttle"] = {"flow": f"{design.rate} per hour"}
     enrolment: dict[str, Any] = {
         "exclude": OUT,
         "once": design.once,

@@ -16,10 +16,7 @@ from flows.outcome import Reason, Refusal, Status
 from flows.units import Share
 from store.flows import ALL, GOES_ON, TAKES_PEOPLE, FlowStatus
 from tests.model.design import ACTS, CHANGES, WAITS, Design
-from tests.model.queue import Queue, Ticket
 from workflows.contract import Command
-
-HOUR = timedelta(hours=1)
 
 
 @dataclass
@@ -46,8 +43,8 @@ class Someone:
 class Participation:
     """One participation. It stands at `step` since then, by the flow's `version`; an empty step is the flow's end.
 
-    `rested` is how long a wait stood still, `until` when its message may leave; `acted` when it last did something,
-    `order` what the latest event was about. `did` are the effects that have begun, and how each went.
+    `rested` is how long a wait stood still, `acted` when it last did something, `order` what the latest event was
+    about. `did` are the effects that have begun, and how each went.
     """
 
     person: str
@@ -70,9 +67,6 @@ class Participation:
     met: bool = False
     converted: bool = False
     rested: timedelta = timedelta()
-    until: datetime | None = None
-    ticket: Ticket | None = None
-    sent: datetime | None = None
     passed: list[str] = field(default_factory=list)
     used: list[Paid] = field(default_factory=list)
     did: dict[str, str] = field(default_factory=dict)
@@ -91,11 +85,9 @@ class Life:
     status: FlowStatus = FlowStatus.DRAFT
     deleted: bool = False
     generation: int = 1
-    epoch: int = 0
     ends: dict[int, Reason] = field(default_factory=dict)
     scheduled: list[tuple[datetime, Command]] = field(default_factory=list)
     refused: Counter[Refusal] = field(default_factory=Counter)
-    queue: Queue = field(default_factory=Queue)
 
     @property
     def design(self) -> Design:
@@ -139,7 +131,7 @@ class Model:
             yield from (at for at, _ in life.scheduled)
         for one in self.everyone:
             if one.status is Status.ACTIVE:
-                yield from filter(None, (one.until, self._deadline(one)))
+                yield from filter(None, [self._deadline(one)])
 
     def _deadline(self, one: Participation) -> datetime | None:
         design = self.flows[one.flow].design
@@ -161,7 +153,6 @@ class Model:
                 self._end(life, Reason.FLOW_STOPPED)
                 life.scheduled = []
             life.status = to
-            life.epoch += 1
         return True
 
     def _dangles(self, design: Design) -> bool:
@@ -175,7 +166,6 @@ class Model:
             return False
         self._end(life, Reason.FLOW_DELETED)
         life.status, life.deleted, life.scheduled = FlowStatus.STOPPED, True, []
-        life.epoch += 1
         return True
 
     def _end(self, life: Life, reason: Reason) -> None:
@@ -192,12 +182,7 @@ class Model:
 
     def brake(self, brake: str, *, on: bool) -> None:
         """LIFE_16."""
-        if on:
-            self.brakes.add(brake)
-        elif brake in self.brakes:
-            self.brakes.discard(brake)
-            for life in self.flows.values():
-                life.epoch += life.status in GOES_ON
+        (self.brakes.add if on else self.brakes.discard)(brake)
 
     def passes(self, time: timedelta) -> None:
         """LIFE_12: where waits stand still during a pause, this time does not count for those who are paused."""
@@ -299,7 +284,7 @@ class Model:
             if one.person == person:
                 if self.read(one)[0].inside:
                     self.leave(one, Reason.PERSON_DELETED, now)
-                one.key, one.sent = "", None
+                one.key = ""
 
     def merged(self, person: str, into: str, now: datetime) -> None:
         """PART_9: of two participations in one flow the older stays; what was done for either is not done again."""
@@ -369,7 +354,6 @@ class Model:
         if life.status is FlowStatus.RUNNING and self._dangles(design):
             return "dangling"
         life.versions.append(design)
-        life.epoch += 1
         return "saved"
 
     def _disturbed(self, before: Design, after: Design) -> set[str]:
@@ -452,8 +436,6 @@ class Model:
         if out is not None:
             self.leave(one, out, now)
             return True
-        if one.until is not None and one.until > now:
-            return False
         if one.step and one.step not in life.design.order:
             self._stand(one, self._place(one), now)
         elif one.step == "":
@@ -498,16 +480,8 @@ class Model:
         return self._texts(one, now)
 
     def _texts(self, one: Participation, now: datetime) -> bool:
-        """STEP_20, SAFE_2, SAFE_3: a message leaves in its turn, and it may not arrive."""
-        life = self.flows[one.flow]
-        if life.design.rate is not None:
-            stamp = life.epoch, life.design.rate
-            one.ticket = life.queue.turn(one.ticket, stamp, self._just_sent(one.flow, now), now)
-            if one.ticket.place > now:
-                one.until = one.ticket.place
-                return False
-            one.ticket = one.until = None
-        one.acted = one.sent = now
+        """SAFE_2, SAFE_3: a message leaves, and it may not arrive."""
+        one.acted = now
         if self.lost == "before":
             one.did[one.step] = "unknown"
         else:
@@ -519,10 +493,6 @@ class Model:
             return False
         self._passes(one, now)
         return True
-
-    def _just_sent(self, flow: str, now: datetime) -> int:
-        sent = [one.sent for one in self.everyone if one.flow == flow and one.sent is not None]
-        return sum(at > now - HOUR for at in sent)
 
     def _waits(self, one: Participation, now: datetime) -> bool:
         """STEP_13, STEP_14, EDIT_4: the time has come, or what is waited for."""
@@ -559,7 +529,7 @@ class Model:
         return next((step for step in order[order.index(one.step) + 1 :] if step not in one.passed), "")
 
     def _stand(self, one: Participation, step: str, now: datetime) -> None:
-        one.step, one.since, one.rested, one.until = step, now, timedelta(), None
+        one.step, one.since, one.rested = step, now, timedelta()
         one.version = len(self.flows[one.flow].versions)
 
     def leave(self, one: Participation, reason: Reason, now: datetime, *, hand_over: bool = False) -> None:
