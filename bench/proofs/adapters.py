@@ -87,6 +87,7 @@ class ForgetfulInbox(Inbox):
     def __init__(self, misfortune: Misfortune) -> None:
         super().__init__()
         self.misfortune = misfortune
+        self.done: Counter[str] = Counter()
         self.unheard: set[str] = set()
 
     async def handle_DATA(self, server: SMTP, session: SmtpSession, envelope: Envelope) -> str:
@@ -95,8 +96,10 @@ class ForgetfulInbox(Inbox):
         if fault == "refuse":
             return "451 come back later"
         answer = await super().handle_DATA(server, session, envelope)
+        id = str(self.mails[-1]["Message-ID"])
+        self.done[id] += 1
         if fault is not None:
-            self.unheard.add(str(self.mails[-1]["Message-ID"]))
+            self.unheard.add(id)
             if fault == "silent":
                 await server.loop.create_future()  # until the client hangs up
             assert server.transport is not None
@@ -125,7 +128,7 @@ async def _smtp(make: MakeWorld, misfortune: Misfortune) -> AsyncIterator[Adapte
     async with make(inbox=inbox) as world:
 
         def happened(key: str, _: str) -> int:
-            return sum(str(each["Message-ID"]) == message_id(key, SENDER) for each in inbox.mails)
+            return inbox.done[message_id(key, SENDER)]
 
         yield Adapter(world, mail("act"), False, happened, lambda key, _: message_id(key, SENDER) in inbox.unheard)
 
