@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -231,6 +232,11 @@ async def test_a_mail_server_that_is_away_for_hours_costs_waits_not_attempts(wor
     await world.forward(flow, participant, timedelta(hours=5))
     assert (await world.participant(participant)).status is Status.ACTIVE
     assert len((await world.journey(flow, participant).fetch_history()).events) < 200
+    waits = [line.at for line in await world.lines(participant) if line.event == "waiting"]
+    wanted = [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 16, 32, *[60] * (len(waits) - 7))]
+    pauses = [later - at for at, later in pairwise(waits)]
+    assert len(pauses) > 6
+    assert all(wait <= pause < wait + timedelta(minutes=1) for wait, pause in zip(wanted, pauses, strict=True))
     world.inbox.answer = "250 OK"
     await world.forward(flow, participant)
     assert world.inbox.subjects == ["first"]
