@@ -15,6 +15,7 @@ from sqlmodel import Session, col, func, select
 from activities.core import Core
 from bench.proofs.findings import Findings, expect
 from bench.sides import add_people
+from flows.outcome import Status
 from store.enrolments import EnrolmentJob
 from store.inserts import insert_new
 from store.journeys import ParticipantRow
@@ -139,10 +140,7 @@ async def _each_once(world: World, flow: str, people: Sequence[str]) -> None:
 
 async def _each_started(world: World, flow: str, number: int) -> None:
     """What the kill has kept from being started, the sweep starts."""
-    later = Core.build(world.db, world.client, clock=lambda: now() + timedelta(minutes=2))
-    unstarted = col(ParticipantRow.flow) == flow, ~col(ParticipantRow.started)
-    while await world.count(ParticipantRow, *unstarted):
-        await later.sweep.once()
+    await sweep(world)
     journeys = f"FerdFlow = '{flow}' AND WorkflowType = 'Journey'"
 
     async def known() -> int:
@@ -153,3 +151,11 @@ async def _each_started(world: World, flow: str, number: int) -> None:
 
     count = await eventually(known, all_of_them, seconds=PATIENCE, pause=0.1)
     expect("workflows", count, number)
+
+
+async def sweep(world: World) -> None:
+    """Start what a kill, or a server that was too busy to answer in time, has kept from being started."""
+    later = Core.build(world.db, world.client, task_queue=world.queue, clock=lambda: now() + timedelta(minutes=2))
+    unstarted = col(ParticipantRow.status) == Status.ACTIVE, ~col(ParticipantRow.started)
+    while await world.count(ParticipantRow, *unstarted):
+        await later.sweep.once()
