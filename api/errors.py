@@ -149,12 +149,13 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _http(_: Request, error: Exception) -> Response:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, ApiProblem):
         return answer(error.problem, error.headers)
     phrase = HTTPStatus(error.status_code).phrase
-    detail = error.detail if error.detail != phrase else ""
+    # What the framework answers by itself only repeats the status.
+    detail = error.detail if error.detail != phrase else f"There is no call {request.method} {request.url.path}."
     remedy = _REMEDIES.get(error.status_code, "")
     return answer(Problem(title=phrase, status=error.status_code, detail=detail, remedy=remedy), error.headers)
 

@@ -111,7 +111,8 @@ def test_every_error_is_a_problem(
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem = Problem.model_validate_json(answer.content)
-    assert (problem.status, bool(problem.title), bool(problem.remedy)) == (status, True, True)
+    assert problem.status == status
+    assert all((problem.title, problem.detail, problem.remedy)), problem
     if status == 422:
         assert problem.problems
         assert all(each.what and each.remedy for each in problem.problems)
