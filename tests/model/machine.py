@@ -28,7 +28,7 @@ from activities.life.commands import CommandRefused, NotRunnable
 from activities.life.lifecycle import COMMANDS, allowed
 from api.versions import definition
 from flows.outcome import Refusal
-from store.flows import FlowVersion
+from store.flows import ALL, FlowStatus, FlowVersion
 from store.people import Person
 from tests.model.comparison import compare, recount
 from tests.model.design import OUT, Design, flow
@@ -166,6 +166,19 @@ class Walk(RuleBasedStateMachine):
         give = brakes.pause if on else brakes.resume
         self.driver.write(lambda session: give(session, brake, self.now) and None)
         self.settle()
+
+    @rule(name=names, hours=st.integers(1, 48))
+    def is_paused_twice(self, name: str, hours: int) -> None:
+        """LIFE_12: by a command, and by the brake for all flows before that pause is over."""
+        if self.model.flows[name].status is not FlowStatus.RUNNING or ALL in self.model.brakes:
+            return
+        self.commands(name, "pause")
+        self.passes(hours)
+        self.brakes(ALL, True)
+        self.passes(hours)
+        self.commands(name, "run")
+        self.passes(hours)
+        self.brakes(ALL, False)
 
     # --- people -------------------------------------------------------------------------------------------------------
 
