@@ -9,7 +9,7 @@ from store.columns import Json
 class QueueRow(SQLModel, table=True):
     """One queue: of a flow, of a channel in a flow, or of a channel over all flows; see `flows.pacing.Queue`.
 
-    `stamp` says for what it was made: a command or another rate makes its places void.
+    `stamp` says for what it was made: the flow's end or another rate makes its places void.
     """
 
     __tablename__ = "queue"

@@ -1,24 +1,27 @@
 """How fast messages leave: the queues of flows and channels, and the cap for one person (STEP_20, STEP_21).
 
 Asked in the gate, right before a message begins, with the person locked. Nobody sleeps: who has to wait is given a
-place, and comes back for it. A place is void once the flow got a command, or the rate changed: then who held it asks
-for another, so that after a pause people leave at the flow's rate, and not as a flood (LIFE_12).
+place, and comes back for it. The clock of a flow's own queues stands still while the flow is paused: so after a pause
+people leave at the flow's rate, and not as a flood (LIFE_12), in the order in which they stood. Their places are void
+once the flow was ended, or the rate changed: then who held one asks for another.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlmodel import Session, col
 
 from activities import ledger
 from activities.journeys.standing import Standing
+from activities.life.pauses import Pauses
 from flows.outcome import Status
 from flows.pacing import Queue, after
 from flows.planning import Line
 from flows.steps.base import Channel, Message
 from flows.units import Rate
+from store.flows import FlowRow
 from store.inserts import insert_new
 from store.journeys import EffectStatus, MessageRow, ParticipantRow
 from store.queues import QueueRow
@@ -49,14 +52,19 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class _Gate:
-    """One queue that a message goes through. `ticket` is what a participant holds who has a place in it."""
+    """One queue that a message goes through. `still` is how long its clock has stood still; places are by its clock."""
 
     name: str
     stamp: str
-    ticket: str
     rate: Rate
     channel: Channel | None = None
+    still: timedelta = timedelta()
     common: bool = False
+
+    @property
+    def ticket(self) -> str:
+        """What a participant holds who has a place in it."""
+        return f"{self.name} {self.stamp}"
 
 
 class Pace:
@@ -98,19 +106,21 @@ class Pace:
         tickets = [gate.ticket for gate in gates]
         held = tickets.index(row.queue) if row.queue in tickets else -1
         if held >= 0 and row.place is not None:
-            if row.place > here.now:  # woken before its time
-                return self._wait(here, step, gates[held])
-            if here.now - row.place > LATE:
+            at = row.place + gates[held].still
+            if at > here.now:  # woken before its time, or there was a pause
+                return self._wait(here, step, gates[held], at)
+            if here.now - at > LATE:
                 held = -1
         for gate in gates[held + 1 :]:
             row.queue, row.place = gate.ticket, _take(here, gate)
-            if row.place > here.now:
-                return self._wait(here, step, gate)
+            at = row.place + gate.still
+            if at > here.now:
+                return self._wait(here, step, gate, at)
         row.queue, row.place = "", None
         return None
 
-    def _wait(self, here: Standing, step: Message, gate: _Gate) -> Plan:
-        return here.wait_here(step, here.row.place or here.now, f"throttle: at most {gate.rate}")
+    def _wait(self, here: Standing, step: Message, gate: _Gate, at: datetime) -> Plan:
+        return here.wait_here(step, at, f"throttle: at most {gate.rate}")
 
     def _gates(self, here: Standing, step: Message) -> Iterator[_Gate]:
         """The queues on the way out, the flow's own first: a place in a common one is not kept by who has to wait."""
@@ -118,36 +128,46 @@ class Pace:
         throttle = here.outline.flow.settings.throttle
         if throttle is not None:
             own = throttle.email if channel == "email" else throttle.sms
+            still = _still(here.session, flow, here.now)
             for name, rate, only in ((f"flow/{flow.id}", throttle.flow, None), (f"{channel}/{flow.id}", own, channel)):
                 if rate is not None:
-                    stamp = f"{flow.epoch}: {rate}"
-                    yield _Gate(name, stamp, f"{name} {stamp}", rate, only)
+                    yield _Gate(name, f"{flow.generation}: {rate}", rate, only, still)
         common = self._limits.rates.get(channel)
         if common is not None:
-            yield _Gate(channel, str(common), f"{channel} {flow.epoch}: {common}", common, channel, common=True)
+            yield _Gate(channel, str(common), common, channel, common=True)
 
 
 def waiting(session: Session, flow: str, now: datetime) -> Waiting:
-    """Who waits for a place in a flow's queues."""
-    query = select(func.count(), func.max(col(ParticipantRow.place))).where(
-        col(ParticipantRow.flow) == flow,
-        col(ParticipantRow.place) > now - LATE,
-        col(ParticipantRow.status) == Status.ACTIVE,
+    """Who waits for a place in a flow's queues, its own and common ones."""
+    row = session.get_one(FlowRow, flow)
+    still = _still(session, row, now)
+    own, place = col(ParticipantRow.queue).contains("/"), col(ParticipantRow.place)
+    query = (
+        select(own, func.count(), func.max(place))
+        .where(col(ParticipantRow.flow) == flow, col(ParticipantRow.status) == Status.ACTIVE)
+        .where(col(ParticipantRow.generation) == row.generation)
+        .where(place > now - still - LATE, or_(own, place > now - LATE))
+        .group_by(own)
     )
-    number, last = session.execute(query).one()
-    return Waiting(number, last)
+    found = [(number, last + still if mine else last) for mine, number, last in session.execute(query)]
+    return Waiting(sum(number for number, _ in found), max((last for _, last in found), default=None))
+
+
+def _still(session: Session, flow: FlowRow, now: datetime) -> timedelta:
+    """How long the clock of the flow's own queues has stood still."""
+    return Pauses(session, [flow.id]).frozen(flow.id, "", flow.created_at, now)
 
 
 def _take(here: Standing, gate: _Gate) -> datetime:
-    session = here.session
+    session, now = here.session, here.now - gate.still
     row = session.get(QueueRow, gate.name, with_for_update=True)
     if row is None:
         insert_new(session, QueueRow, [{"name": gate.name, "stamp": gate.stamp, "slot": 0, "counts": []}])
         row = session.get_one(QueueRow, gate.name, with_for_update=True)
     queue = Queue(row.slot, tuple(row.counts))
     if row.stamp != gate.stamp:
-        queue = after(_sent(here, gate), gate.rate, here.now)
-    at, queue = queue.place(gate.rate, here.now)
+        queue = after(_sent(here, gate), gate.rate, now)
+    at, queue = queue.place(gate.rate, now)
     row.stamp, row.slot, row.counts = gate.stamp, queue.slot, list(queue.counts)
     return at
 

@@ -69,9 +69,9 @@ async def test_STEP_20_what_is_over_the_throttle_queues_in_order(ferd: Running) 
     assert (await ferd.get(f"/flows/{flow}"))["throttled"] == {"waiting": 0, "last_leaves_at": None}
 
 
-async def test_STEP_20_LIFE_12_places_are_void_after_a_command(world: World) -> None:
+async def test_STEP_20_LIFE_12_after_a_pause_places_hold(world: World) -> None:
     """Who was released by a resume leaves at the flow's rate: what has just left counts, and so do the others."""
-    flow = await world.flow("void", mail("hello"), **TWO_A_MINUTE)
+    flow = await world.flow("holds", mail("hello"), **TWO_A_MINUTE)
     for _ in range(4):
         await world.enrol(flow)
     before = await _placed(world, flow, sent=2, waiting=2)

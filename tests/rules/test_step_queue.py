@@ -1,0 +1,155 @@
+"""STEP_20: what befalls a flow while people wait for their places, and that their order holds."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import Session
+
+from activities.editing import versions
+from activities.journeys.pace import waiting
+from activities.life import brakes, commands
+from flows.definition import Flow
+from store.flows import ALL
+from tests.model.driver import Driver, WalkDatabase
+
+HOUR = timedelta(hours=1)
+NAMES = ("anna", "bo", "carl", "dora", "emil")
+FLOW = "slow"
+
+
+def flow(text: str = "Hello", rate: str = "1 per hour") -> Flow:
+    """Sends so many messages."""
+    settings = {"edit_while_running": True, "throttle": {"sms": rate}}
+    given: dict[str, Any] = {
+        "id": FLOW, "name": FLOW, "time_zone": "UTC", "settings": settings,
+        "sms": {"from": "Fjord"}, "steps": [{"id": "sms", "kind": "send_sms", "text": text}],
+    }  # fmt: skip
+    return Flow.model_validate(given)
+
+
+class Slow:
+    """A flow that sends one message an hour: anna's has left, bo and carl wait for their places."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+        driver.people(NAMES)
+        driver.write(lambda session: versions.create(session, flow(), "", driver.now) and None)
+        driver.flows.append(FLOW)
+        self.gives("run")
+        self.comes("anna", "bo", "carl")
+
+    def comes(self, *names: str) -> None:
+        for name in names:
+            self.driver.propose(FLOW, name, again=True)
+        self.driver.settle()
+
+    def gives(self, given: Any) -> None:
+        core = self.driver.core
+        self.driver.write(
+            lambda session: (
+                commands.command(session, core.definitions, core.crm.catalog(session), FLOW, given, self.driver.now)
+                and None
+            )
+        )
+        self.driver.settle()
+
+    def edits(self, to: Flow) -> None:
+        core = self.driver.core
+        self.driver.write(
+            lambda session: (
+                versions.replace(session, core.definitions, core.crm.catalog(session), to, "", self.driver.now) and None
+            )
+        )
+        self.driver.settle()
+
+    def brakes(self, give: Callable[[Session, Any, Any], object]) -> None:
+        self.driver.write(lambda session: give(session, ALL, self.driver.now) and None)
+        self.driver.settle()
+
+    def passes(self, time: timedelta) -> None:
+        """From one moment at which something happens to the next."""
+        driver, to = self.driver, self.driver.now + time
+        while moments := [at for at in driver.moments() if driver.now < at <= to]:
+            driver.now = min(moments)
+            driver.settle()
+        driver.now = to
+        driver.settle()
+
+    @property
+    def sent(self) -> list[str]:
+        """To whom messages have left, in this order."""
+        return [NAMES[int(number[-1])] for number in self.driver.sent]
+
+
+@pytest.fixture
+def slow(database_url: str) -> Iterator[Slow]:
+    db = WalkDatabase(database_url)
+    with asyncio.Runner() as runner:
+        yield Slow(Driver(db, runner.get_loop()))
+    db.close()
+
+
+def paused(slow: Slow) -> None:
+    slow.gives("pause")
+    slow.passes(HOUR / 6)
+    slow.gives("resume")
+
+
+def paused_past_their_places(slow: Slow) -> None:
+    slow.gives("pause")
+    slow.passes(100 * HOUR)
+    slow.gives("resume")
+
+
+def all_paused(slow: Slow) -> None:
+    slow.brakes(brakes.pause)
+    slow.passes(2 * HOUR)
+    slow.brakes(brakes.resume)
+
+
+def edited(slow: Slow) -> None:
+    slow.edits(flow("Hello again"))
+
+
+def rate_changed(slow: Slow) -> None:
+    slow.edits(flow(rate="2 per day"))
+
+
+@pytest.mark.parametrize("befalls", [paused, paused_past_their_places, all_paused, edited, rate_changed])
+def test_STEP_20_who_comes_later_does_not_get_ahead_of_those_who_wait(
+    slow: Slow, befalls: Callable[[Slow], None]
+) -> None:
+    """LIFE_12, EDIT_5: nor do they leave at once."""
+    befalls(slow)
+    slow.comes("dora", "emil")
+    assert slow.sent == (["anna", "bo"] if befalls is rate_changed else ["anna"])
+    slow.passes(100 * HOUR)
+    assert slow.sent == list(NAMES)
+
+
+def test_LIFE_12_a_pause_puts_off_those_who_wait_by_as_long_as_it_lasts(slow: Slow) -> None:
+    """STEP_20: it shows when the last of them leaves."""
+    before = slow.driver.look(lambda session: waiting(session, FLOW, slow.driver.now))
+    slow.passes(HOUR / 2)
+    paused_past_their_places(slow)
+    after = slow.driver.look(lambda session: waiting(session, FLOW, slow.driver.now))
+    assert (before.waiting, after.waiting) == (2, 2)
+    assert before.last_leaves_at is not None
+    assert after.last_leaves_at == before.last_leaves_at + 100 * HOUR
+    slow.passes(HOUR * 2 / 5)
+    assert slow.sent == ["anna"]
+    slow.passes(HOUR / 5)
+    assert slow.sent == ["anna", "bo"]
+
+
+def test_LIFE_5_after_an_end_nobody_waits_behind_those_who_are_gone(slow: Slow) -> None:
+    """STEP_20: only what has really left counts."""
+    slow.gives("end")
+    assert slow.driver.look(lambda session: waiting(session, FLOW, slow.driver.now)).waiting == 0
+    slow.gives("run")
+    slow.comes("dora", "emil")
+    slow.passes(1.1 * HOUR)
+    assert slow.sent == ["anna", "dora"]
