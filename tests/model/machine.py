@@ -69,7 +69,7 @@ class Walk(RuleBasedStateMachine):
             once=st.booleans(),
             keyed=st.booleans(),
             freeze=st.booleans(),
-            share=st.sampled_from([0, 0, 50]),
+            share=st.sampled_from([0, 50]),
             then=st.sampled_from([None, "finish", "continue"]),
             otherwise=st.sampled_from(["continue", "exit"]),
             guard=st.booleans(),
@@ -84,7 +84,11 @@ class Walk(RuleBasedStateMachine):
         self.driver.people(NAMES)
         self.model.people = {name: Someone() for name in NAMES}
         other = Design(
-            ("a", "listen", "end"), trigger="order.wished", again=True, otherwise="exit", hands=MAIN if back else None
+            ("a", "sms", "listen", "end"),
+            trigger="order.wished",
+            again=True,
+            otherwise="exit",
+            hands=MAIN if back else None,
         )
         for name, design in ((OTHER, other), (MAIN, main)):
             self.creates(name, design)
@@ -113,9 +117,11 @@ class Walk(RuleBasedStateMachine):
         self.commands(name, given)
 
     @precondition(lambda self: self.taken > 20)
-    @rule(name=names, given=st.sampled_from(sorted(LAST)))
-    def ends(self, name: str, given: Any) -> None:
-        """LIFE_7, LIFE_8."""
+    @rule(name=names, given=st.sampled_from(sorted(LAST)), hours=st.sampled_from([0, 50]))
+    def ends(self, name: str, given: Any, hours: int) -> None:
+        """LIFE_7, LIFE_8; with a command that was to come later."""
+        if hours:
+            self.schedules(name, "run", hours)
         self.commands(name, given)
 
     def commands(self, name: str, given: Command) -> None:
@@ -179,6 +185,21 @@ class Walk(RuleBasedStateMachine):
         self.commands(name, "run")
         self.passes(hours)
         self.brakes(ALL, False)
+
+    @rule(name=names, group=groups, won=st.booleans(), then=st.sampled_from(["run", "end"]))
+    def queues(self, name: str, group: list[str], won: bool, then: Any) -> None:
+        """LIFE_3 to LIFE_5, LIFE_15: people come during a pause, and it can be seen at once what ends it."""
+        if self.model.flows[name].status is not FlowStatus.RUNNING:
+            return
+        self.commands(name, "pause")
+        self.proposes(name, group, again=True)
+        if won and self.model.everyone:
+            self.pays("order.won", back=0, order=None, ago=0, twice=False)
+        working, self.driver.working = self.driver.working, False
+        self.commands(name, then)
+        self.no_difference()
+        self.driver.working = working
+        self.settle()
 
     # --- people -------------------------------------------------------------------------------------------------------
 
@@ -288,11 +309,13 @@ class Walk(RuleBasedStateMachine):
         self.settle()
 
     @precondition(lambda self: self.taken > 5)
-    @rule(person=people, into=people)
-    def merges(self, person: str, into: str) -> None:
-        """PART_9."""
+    @rule(person=people, into=people, both=st.sampled_from([None, MAIN, OTHER]))
+    def merges(self, person: str, into: str, both: str | None) -> None:
+        """PART_9; right before, `both` come into this flow."""
         if person == into or self.model.people[person].deleted or self.model.people[into].deleted:
             return
+        if both is not None:
+            self.proposes(both, [person, into], again=True)
         self.model.merged(person, into, self.now)
         self.driver.write(lambda session: self.driver.core.merging.merge(session, person, into, self.now) and None)
         self.settle()
@@ -344,6 +367,16 @@ class Walk(RuleBasedStateMachine):
             return
         wanted = self.model.edit(name, life.versions[number - 1])
         self.edited(name, wanted, lambda session: definition(session.get_one(FlowVersion, (name, number))))
+
+    @rule(name=names, person=people, days=st.sampled_from([1, 6]), hours=st.sampled_from([1, 30]))
+    def thinks_better_of_it(self, name: str, person: str, days: int, hours: int) -> None:
+        """EDIT_1, EDIT_4: who rests does so by whichever version there is; the first, once more, after some hours."""
+        self.proposes(name, [person], again=True)
+        life = self.model.flows[name]
+        self.saves(name, replace(life.versions[0], rests=days))
+        self.passes(hours)
+        self.restores(name, back=len(life.versions))
+        self.passes(100)
 
     def edited(self, name: str, wanted: str, of: Callable[[Session], Any]) -> None:
         try:
@@ -405,6 +438,18 @@ class Walk(RuleBasedStateMachine):
         self.driver.db.killed = killed
         self.driver.provider = self.model.provider = provider
         self.settle()
+
+    @rule(
+        name=names, person=people, lost=st.sampled_from([None, "before", "after"]), killed=st.booleans(),
+        provider=st.sampled_from(["works", "refuses", "is silent"]),
+    )  # fmt: skip
+    def goes_through(self, name: str, person: str, lost: Any, killed: bool, provider: Any) -> None:
+        """SAFE_1 to SAFE_3, STEP_16: someone goes all the way meanwhile, if nothing else is in the way."""
+        self.restarts(True, lost, killed, provider)
+        self.proposes(name, [person], again=True)
+        self.passes(100)
+        self.passes(150)
+        self.restarts(True, None, False, "works")
 
     @rule()
     def loses_temporal(self) -> None:
