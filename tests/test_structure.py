@@ -212,3 +212,10 @@ def test_a_long_file_and_a_machine_path_are_noticed(sample: Path) -> None:
 def test_a_room_that_hangs_is_noticed(sample: Path, file: str, line: str, found: str) -> None:
     (sample / file).write_text(line + "\n")
     assert hanging(sample) == [f"{file} {found}"]
+
+
+def test_the_list_of_decisions_names_each_by_its_title() -> None:
+    folder = ROOT / "docs" / "decisions"
+    pages = sorted(path for path in folder.glob("*.md") if path.name != "README.md")
+    listed = [line for line in (folder / "README.md").read_text().splitlines() if line.startswith("- ")]
+    assert listed == [f"- [{page.read_text().splitlines()[0].removeprefix('# ')}]({page.name})" for page in pages]
