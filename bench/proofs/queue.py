@@ -77,7 +77,8 @@ async def prove(world: World, door: Door, number: int, found: Findings) -> None:
         )
         async with no_effects:
             begun = time.monotonic()
-            flows = {place: await _filled(world, name, each) for place, name in names.items()}
+            # Filled first, first in the queue: the flows whose effects a worker is to be busy with.
+            flows = {place: await _filled(world, name, each) for place, name in reversed(names.items())}
             total = each * len(flows)
             await _all_queued(world, total)
             found.note("effects queued", f"{total:,}, in {time.monotonic() - begun:.0f} s")
