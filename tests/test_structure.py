@@ -32,6 +32,7 @@ ARROWS: dict[str, set[str]] = {
 
 FLOORS = (
     *(
+        "rounds",
         "dispatcher",
         "definitions",
         "crm",

@@ -4,7 +4,6 @@ Counters change in the transactions that change participants, so both are right 
 both in one moment, whatever goes on meanwhile, and what differs is added: nobody waits for it.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -18,6 +17,7 @@ from sqlmodel import Session, col
 from activities.counting.experiments import success_of
 from activities.counting.tally import count
 from activities.definitions import Definitions, UnknownFlow
+from activities.rounds import rounds
 from flows.outcome import Status
 from store.database import Database, lock_flow
 from store.flows import FlowRow, Recount, Tally
@@ -51,12 +51,7 @@ class Recounts:
 
     async def run(self) -> None:
         """Again and again until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY.total_seconds())
-            try:
-                await self.once()
-            except Exception as error:  # a store that is away comes back
-                log.warning("recount_failed", error=type(error).__name__)
+        await rounds(self.once, EVERY, "recount_failed")
 
     async def once(self) -> int:
         """Recount every flow that was not within a day; answers how many that were."""

@@ -11,13 +11,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-import structlog
 from sqlmodel import Session
 
+from activities.rounds import rounds
 from flows.ports import Done, Email, Mail, NotDone, Silence
 from store.database import Database
-
-log = structlog.get_logger(__name__)
 
 EVERY = timedelta(seconds=1)
 AT_ONCE = 10
@@ -57,13 +55,7 @@ class Outbox:
 
     async def run(self) -> None:
         """Send again and again until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY.total_seconds())
-            try:
-                while await self.once():
-                    pass
-            except Exception as error:  # a store that is away comes back
-                log.warning("outbox_failed", error=type(error).__name__)
+        await rounds(self.once, EVERY, "outbox_failed")
 
     async def once(self) -> bool:
         """Send what is to be sent now; True: there may be more."""

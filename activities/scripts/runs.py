@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import structlog
 from sqlalchemy import exists, select, update
 from sqlmodel import Session, col
 
 from activities import ledger
+from activities.rounds import rounds
 from activities.scripts.process import Ended, Limits, execute
 from activities.scripts.scripts import limits
 from flows.ports import Done, NotDone, StartScript
@@ -27,8 +27,6 @@ from store.database import Database, lock_flow
 from store.flows import FlowRow, FlowStatus
 from store.journeys import EffectRow, EffectStatus, JournalRow, ParticipantRow
 from store.outside import RunStatus, ScriptRow, ScriptRun
-
-log = structlog.get_logger(__name__)
 
 EVERY = timedelta(seconds=1)
 AT_ONCE = 4
@@ -92,12 +90,7 @@ class ScriptRunner:
     async def run(self) -> None:
         """Run scripts until cancelled; those under way then are killed and count as lost."""
         try:
-            while True:
-                try:
-                    await self._start()
-                except Exception as error:  # a store that is away comes back
-                    log.warning("scripts_not_started", error=type(error).__name__)
-                await asyncio.sleep(self._every.total_seconds())
+            await rounds(self._start, self._every, "scripts_not_started", at_once=True)
         finally:
             for task in self._at_work:
                 task.cancel()

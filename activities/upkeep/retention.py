@@ -5,7 +5,6 @@ that "only once" still holds. Page by page in the order of time, each page a tra
 half way it simply goes on, and several workers at once do no harm.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +12,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import structlog
 from sqlalchemy import ColumnElement, delete, exists, select, tuple_
 from sqlmodel import Session, SQLModel, col
 
+from activities.rounds import rounds
 from flows.outcome import Status
 from store.database import Database
 from store.enrolments import RefusalRow
@@ -24,8 +23,6 @@ from store.journeys import EffectRow, EffectStatus, EventRow, EventUse, JournalR
 from store.outside import ScriptRun
 from store.replies import ReplyRow
 from store.retention import RetentionMark
-
-log = structlog.get_logger(__name__)
 
 EVERY = timedelta(hours=1)
 PAGE = 200
@@ -127,12 +124,7 @@ class Retention:
 
     async def run(self) -> None:
         """Again and again until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except Exception as error:  # a store that is away comes back
-                log.warning("retention_failed", error=type(error).__name__)
-            await asyncio.sleep(EVERY.total_seconds())
+        await rounds(self.once, EVERY, "retention_failed", at_once=True)
 
     async def once(self) -> int:
         """Go through all that has become old since the last time; answers how many rows that were."""

@@ -5,12 +5,10 @@ started once is never started again (DESIGN.md). A journey that is gone from Tem
 goes to the attention list, and never comes back by itself (PART_4).
 """
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-import structlog
 from sqlalchemy import and_, or_, select, update
 from sqlmodel import Session, col
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -21,6 +19,7 @@ from activities.journeys.standing import Rules, Standing, UnknownParticipant
 from activities.life.draining import drained
 from activities.life.schedules import overdue
 from activities.responses.tracking import Tracking
+from activities.rounds import rounds
 from activities.upkeep.chores import Chores
 from flows.outcome import Status
 from flows.planning import Line
@@ -28,8 +27,6 @@ from store.enrolments import EnrolmentJob
 from store.flows import TAKES_PEOPLE, FlowRow
 from store.journeys import EffectRow, EffectStatus, ParticipantRow
 from workflows.contract import journey_id
-
-log = structlog.get_logger(__name__)
 
 EVERY = timedelta(seconds=20)
 # Who was told longer ago than this and has not moved is told again.
@@ -77,12 +74,7 @@ class Sweep:
 
     async def run(self) -> None:
         """Sweep again and again until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY.total_seconds())
-            try:
-                await self.once()
-            except Exception as error:  # a store or server that is away comes back
-                log.warning("sweep_failed", error=type(error).__name__)
+        await rounds(self.once, EVERY, "sweep_failed")
 
     async def once(self) -> int:
         """One sweep; answers how many were told or found lost."""

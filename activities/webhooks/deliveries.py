@@ -10,18 +10,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-import structlog
 from sqlalchemy import exists, or_, select
 from sqlmodel import Session, col
 
+from activities.rounds import rounds
 from activities.web import Web, judge
 from activities.webhooks.calls import cloud_event, post
 from activities.webhooks.telling import Horizon, fan_out
 from flows.ports import EffectError
 from store.database import Database
 from store.outside import Delivery, EndpointRow
-
-log = structlog.get_logger(__name__)
 
 EVERY = timedelta(seconds=0.5)
 AT_ONCE = 10
@@ -42,13 +40,7 @@ class Deliveries:
 
     async def run(self) -> None:
         """Tell again and again until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY.total_seconds())
-            try:
-                while await self.once():
-                    pass
-            except Exception as error:  # a store that is away comes back
-                log.warning("webhooks_not_sent", error=type(error).__name__)
+        await rounds(self.once, EVERY, "webhooks_not_sent")
 
     async def once(self) -> bool:
         """Find what is to be told, and tell what is due; True: there may be more at once."""

@@ -5,7 +5,6 @@ goes on from there; begun again, it changes what has changed. The first pull of 
 SuperOffice tells nothing of who comes into a selection: selections are read again every hour, and who is new is told.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,6 +20,7 @@ from activities.outside.superoffice.copying import BESIDE, LISTS, Copy
 from activities.outside.superoffice.fields import Entity
 from activities.outside.superoffice.lists import Lists
 from activities.outside.superoffice.reading import Reading
+from activities.rounds import rounds
 from flows.ports import EffectError, NotDone
 from store.pulling import PullRow
 
@@ -73,13 +73,7 @@ class Pull:
 
     async def run(self) -> None:
         """Pull what is asked for until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY.total_seconds())
-            try:
-                while await self.once():
-                    pass
-            except Exception as error:  # a store that is away comes back
-                log.warning("pull_failed", error=type(error).__name__)
+        await rounds(self.once, EVERY, "pull_failed")
 
     async def once(self) -> bool:
         """One page of what is due; False: nothing is."""

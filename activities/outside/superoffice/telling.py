@@ -5,7 +5,6 @@ forgets it: so it is kept at once, and followed beside the worker, again and aga
 changes nothing the second time.
 """
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -25,6 +24,7 @@ from activities.outside.superoffice.copying import Copy
 from activities.outside.superoffice.fields import Entity
 from activities.outside.superoffice.making import mark_of
 from activities.outside.superoffice.reading import Reading
+from activities.rounds import rounds
 from flows.ports import EffectError, NotDone
 from store.inserts import insert_new
 from store.journeys import EffectRow, ParticipantRow
@@ -111,13 +111,7 @@ class Following:
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY.total_seconds())
-            try:
-                while await self.once():
-                    pass
-            except Exception as error:  # a store that is away comes back
-                log.warning("superoffice_not_followed", error=type(error).__name__)
+        await rounds(self.once, EVERY, "superoffice_not_followed")
 
     async def once(self) -> bool:
         """Follow the one that is due for longest; False: none is."""
