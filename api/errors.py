@@ -174,7 +174,8 @@ def _invalid(request: Request, error: Exception) -> Response:
         raised = UnsupportedMediaType(f"The body is {media_type}.", "Send application/json.")
         return answer(raised.problem)
     problems = [_detail(one, error.body) for one in error.errors()]
-    return answer(Unprocessable("The request is not valid.", problems[0].remedy, problems=problems).problem)
+    remedy = problems[0].remedy if len(problems) == 1 else "Mend each of the problems, and send it again."
+    return answer(Unprocessable("The request is not valid.", remedy, problems=problems).problem)
 
 
 def _is_json(media_type: str) -> bool:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from activities import ledger
 from activities.counting.statistics import statistics
 from activities.crm.values import Line
 from activities.definitions import UnknownFlow
@@ -150,7 +151,8 @@ class FlowPublic(FlowSummary):
     description: str
     throttled: Throttled = Field(description="Who waits for a throttle.")
     problems: list[FlowProblem]
-    under_way: bool = Field(description="A command's background work is not finished yet.")
+    under_way: int = Field(description="Effects that have begun and are not settled yet.")
+    settling: bool = Field(description="A command's background work is not finished yet.")
     left_to_do: int = Field(description=f"Whom that work has still to release or cancel; {MOST}: so many or more.")
     kept_open: KeptOpenPublic | None = Field(description="Who keeps a closed flow from being finished; else null.")
     temporal: str | None = Field(description="Its workflow in the Temporal UI.")
@@ -217,7 +219,8 @@ async def get(engine: EngineDep, response: Response, flow: PathId) -> FlowPublic
             description=outline.flow.description,
             throttled=Throttled.model_validate(pace.waiting(session, flow, engine.clock())),
             problems=problems_of(engine, session, outline.flow, places(_source(session, row))),
-            under_way=row.applied_epoch < row.epoch,
+            under_way=ledger.under_way(session, flow),
+            settling=row.applied_epoch < row.epoch,
             left_to_do=left_to_do(session, row),
             kept_open=KeptOpenPublic.model_validate(open_by) if open_by is not None else None,
             temporal=engine.workflow_page(f"flow/{flow}"),

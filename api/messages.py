@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from activities.mail.compose import plain_text
 from api.engine import EngineDep
 from api.paging import Page, PagingDep
 from api.resource import problems
@@ -32,8 +33,8 @@ class MessagePublic(BaseModel):
     to: str
     sender: str = Field(serialization_alias="from")
     subject: str
-    text: str
-    html: str
+    text: str = Field(description="Made from the HTML where the content gives none.")
+    html: str = Field(description="As written; links are tracked, and styles put on the elements, as it leaves.")
     headers: dict[str, str]
     segments: int = Field(description="Of an SMS: in how many it was sent.")
     state: EffectStatus = Field(description="planned: on its way. unknown: nobody knows whether it left (SAFE_2).")
@@ -66,4 +67,9 @@ async def list_messages(
         return list(session.scalars(query.order_by(col(MessageRow.id)).limit(paging.limit + 1)))
 
     rows = await engine.db.read(look)
-    return paging.page(rows, MessagePublic.model_validate, lambda row: row.id)
+    return paging.page(rows, _public, lambda row: row.id)
+
+
+def _public(row: MessageRow) -> MessagePublic:
+    message = MessagePublic.model_validate(row)
+    return message.model_copy(update={"text": message.text or plain_text(message.html)})

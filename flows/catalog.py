@@ -146,7 +146,7 @@ def suggestion(name: str, known: list[str]) -> str:
 def unknown(catalog: Catalog, kinds: tuple[Kind, ...], name: str | None, *where: str | int) -> Iterator[Problem]:
     """The problem of naming something that exists as none of these kinds, if so."""
     if name is not None and not any(catalog.exists(kind, name) for kind in kinds):
-        noun = " or ".join(kinds).replace("_", " ")
+        noun = " or ".join(kinds).replace("_", " ").replace("follow up", "follow-up")
         known = [known for kind in kinds for known in catalog.names(kind)]
         yield Problem(
             f"There is no {noun} “{name}”.",

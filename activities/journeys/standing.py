@@ -320,13 +320,14 @@ class Standing:
                 ("waiting", stood): -1 if before is Status.ACTIVE else 0,
             }
         )
+        row.step = at or stood  # a split or an exit that was come to on the way is where they left
         self.tell(Line(stood if at is None else at, "", "left", f"{row.status.value.replace('_', ' ')}: {leave.text}"))
         self.session.execute(_GIVE_BACK, {"gone": row.id}, execution_options=AS_WRITTEN)
         hand_over = leave.on_success if reason is Reason.SUCCESS else leave.hand_over
         if hand_over is not None and row.status is not Status.CANCELLED:
             kept = spared(self.flow, row)
             if kept is not None:
-                self.tell(Line(stood if at is None else at, "", "skipped", f"handed over to nobody: {kept}"))
+                self.tell(Line(row.step, "", "skipped", f"handed over to nobody: {kept}"))
             else:
                 self.session.flush()
                 self.rules.hand_over(self, hand_over)

@@ -73,7 +73,7 @@ def compose(
     tracker = Tracker(public_url, tokens, email.message, email.links, email.campaign)
     track = tracker if email.tracked else _untracked
     html = _encodable(email.html)
-    text = _encodable(email.text) or _text_of(html)
+    text = _encodable(email.text) or plain_text(html)
     message.set_content(track_text(text, track).replace(UNSUBSCRIBE, unsubscribe_url))
     if html:
         html = track_html(_with_inline_css(html), track).replace(UNSUBSCRIBE, escape(unsubscribe_url))
@@ -121,7 +121,8 @@ def _with_inline_css(html: str) -> str:
         return html
 
 
-def _text_of(html: str) -> str:
+def plain_text(html: str) -> str:
+    """What a mail says to who reads no HTML, where its content gives no text (STEP_1)."""
     config = ParserConfig(css=STRICT_CSS_PROFILE, display_links=True)
     return str(get_text(html, config)) if html.strip() else ""
 

@@ -331,6 +331,18 @@ async def test_SAFE_2_an_unknown_effect_is_settled_by_a_person(still_ferd: Runni
     assert ("hello", "done") in await world.journal(participant)
 
 
+async def test_a_message_shows_the_text_that_was_made_from_its_html(ferd: Running) -> None:
+    await ferd.world.content("mail", html="<h1>Dear Kari</h1>", text="")
+    flow = await ferd.world.flow("made", *LONG)
+    await enrolled(ferd, flow)
+    [message] = (await ferd.get("/messages", flow=flow))["items"]
+    assert message["text"].strip() == "Dear Kari"
+    [sent] = ferd.world.inbox.mails
+    body = sent.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().strip() == "Dear Kari"
+
+
 async def test_messages_show_what_was_sent(ferd: Running) -> None:
     flow = await ferd.world.flow("sent", *LONG)
     participant = await enrolled(ferd, flow)

@@ -93,6 +93,7 @@ async def test_LIFE_3_5_8_9_in_an_effect_in_a_wait_queued_held_and_about_to_fini
     world, fate, answered = ferd.world, FATES[command], threading.Event()
     flow = await world.flow("matrix", *STEPS)
     inside = await in_every_position(ferd, flow, answered)
+    assert (await ferd.get(f"/flows/{flow}"))["under_way"] == 1
     assert (await ferd.post(f"/flows/{flow}/{command}"))["under_way"] == 1
     if fate is FATES["end"] or fate is FATES["stop"]:
         assert await reads(ferd, inside) == fate.settled  # before anything of it was done in the background

@@ -99,7 +99,9 @@ async def test_STEP_15_everyone_else_may_exit(world: World) -> None:
         Reason.EVERYONE_ELSE,
         Reason.COMPLETED,
     ]
-    assert (await world.participant(participants[0])).status is Status.DROPPED_OUT
+    out = await world.participant(participants[0])
+    assert (out.status, out.step) == (Status.DROPPED_OUT, "split")
+    assert ("split", "handed_over") in await world.journal(participants[0])
     assert [await is_member(world, person, "others") for person in (swede, norwegian)] == [True, False]
 
 
