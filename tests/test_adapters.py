@@ -9,6 +9,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from bench.proofs import adapters
 from bench.proofs.findings import Findings
+from bench.proofs.providers import Misfortune
 from tests.support.databases import SqliteDatabases
 from tests.support.world import world
 
@@ -17,9 +18,9 @@ from tests.support.world import world
 async def test_SAFE_1_SAFE_2_what_is_done_and_not_heard_of_is_never_done_twice_and_never_missing(
     temporal_env: WorkflowEnvironment, sqlite_databases: SqliteDatabases, tmp_path: Path, name: str
 ) -> None:
-    """Repeated under its key where there is one, else listed for a person; STEP_1, STEP_2, STEP_3, STEP_22."""
+    """Repeated under its key, or found again, else listed for a person; STEP_1 to STEP_9 and STEP_22."""
     url = sqlite_databases.create()
     make = partial(world, temporal_env, url, tmp_path)
-    async with adapters.ADAPTERS[name](make, adapters.Misfortune(silent=False, random=Random(4))) as adapter:
+    async with adapters.ADAPTERS[name](make, Misfortune(silent=False, random=Random(4))) as adapter:
         await adapters.prove(adapter, name, 12, Findings())
     sqlite_databases.drop(url)

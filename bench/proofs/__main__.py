@@ -19,8 +19,9 @@ from typing import get_args
 from temporalio.testing import WorkflowEnvironment
 
 from bench.machine import Machine
-from bench.proofs import adapters, enrolling, queue
+from bench.proofs import adapters, crms, enrolling, queue
 from bench.proofs.findings import DoesNotHold, Findings
+from bench.proofs.providers import Misfortune
 from bench.stand import temporal
 from store.migrate import upgrade
 from tests.support.postgresql import postgres_server
@@ -65,8 +66,8 @@ async def _adapters(given: Given) -> None:
     logging.getLogger("temporalio").setLevel(logging.ERROR)  # of every try that failed it would tell
     for name, adapter in adapters.ADAPTERS.items():
         make = partial(make_world, given.env, given.url, given.folder)
-        async with adapter(make, adapters.Misfortune(silent=True)) as one:
-            await adapters.prove(one, name, max(FEW, int(adapters.MOST * given.share)), given.found)
+        async with adapter(make, Misfortune(silent=True)) as one:
+            await adapters.prove(one, name, max(FEW, int(crms.MOST * given.share)), given.found)
 
 
 @dataclass(frozen=True, slots=True)
