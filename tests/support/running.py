@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import uvicorn
+from fastapi import FastAPI
 from httpx2 import Response
 from sqlmodel import col, select
 
@@ -73,21 +74,27 @@ def problem(status: int, response: Response) -> Any:
 @asynccontextmanager
 async def listening(world: World) -> AsyncIterator[int]:
     """The API over a world on a port of this machine, which it answers."""
-    server = uvicorn.Server(
-        uvicorn.Config(world.app, host="127.0.0.1", port=free_port(), log_config=None, lifespan="off")
-    )
-    serving = asyncio.create_task(server.serve())
+    port = free_port()
+    async with serving(world.app, port):
+        yield port
+
+
+@asynccontextmanager
+async def serving(app: FastAPI, port: int) -> AsyncIterator[None]:
+    """An application on a port of this machine."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="off"))
+    task = asyncio.create_task(server.serve())
     try:
-        await eventually(lambda: _started(server, serving))
-        yield server.config.port
+        await eventually(lambda: _started(server, task))
+        yield
     finally:
         server.should_exit = True
-        await serving
+        await task
 
 
-async def _started(server: uvicorn.Server, serving: "asyncio.Task[None]") -> bool:
-    if serving.done():
-        await serving  # what keeps it from serving
+async def _started(server: uvicorn.Server, task: "asyncio.Task[None]") -> bool:
+    if task.done():
+        await task  # what keeps it from serving
     return server.started
 
 
