@@ -15,6 +15,7 @@ from activities.counting.tally import Measure, count
 from activities.crm.embedded import EmbeddedCrm
 from activities.definitions import Definitions
 from activities.dispatcher import StartJourney, ask
+from activities.enrolling.queue import must_queue
 from activities.records import PageRecords
 from flows import conditions
 from flows.conditions import holds
@@ -235,7 +236,7 @@ class Enrolment:
     def _write(
         self, session: Session, taken: Sequence[Proposal], flow: FlowRow, outline: Outline, now: datetime
     ) -> list[Enrolled]:
-        status = Status.QUEUED if flow.paused else Status.ACTIVE
+        status = Status.QUEUED if must_queue(session, flow) else Status.ACTIVE
         plan = _first(flow, outline)
         # What all of them share is made once: a model for each would cost more than the rest together.
         newcomer = ParticipantRow(

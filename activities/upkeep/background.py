@@ -17,6 +17,7 @@ from sqlmodel import Session, col
 
 from activities.dispatcher import Asked, Dispatcher, StartJourney, WakeJourney
 from activities.enrolling.jobs import EnrolmentJobs, Overtaken
+from activities.enrolling.queue import anyone_queued
 from activities.enrolling.recurrences import Recurrences
 from activities.journeys.edited import to_wake
 from activities.journeys.standing import Rules, Standing, UnknownParticipant
@@ -25,6 +26,7 @@ from activities.life.progress import inside_in_words
 from activities.life.schedules import next_at
 from activities.webhooks.telling import write_down
 from flows.outcome import Status
+from store.database import lock_flow
 from store.flows import GOES_ON, FlowRow, FlowStatus
 from store.journeys import ParticipantRow
 from workflows.contract import FlowState
@@ -149,17 +151,18 @@ class Background:
         await self._dispatcher.tell([WakeJourney(flow, id) for id in ids])
 
     async def _admit_queued(self, given: _Given, progress: Callable[[str], None]) -> None:
-        """Those who came during a pause enter the first step in the order in which they came (LIFE_4)."""
+        """Those who came during a pause, and since, enter the first step in the order in which they came (LIFE_4)."""
         query = (
             select(col(ParticipantRow.number), col(ParticipantRow.id), col(ParticipantRow.person))
             .where(col(ParticipantRow.flow) == given.flow, col(ParticipantRow.status) == Status.QUEUED)
             .where(col(ParticipantRow.generation) == given.generation)
         )
-        async for page in self._pages(given, query):
-            for _, id, _ in page.rows:
-                asked = await self._dispatcher.write(partial(self._admit, id))
-                await self._dispatcher.tell(asked, in_order=True)
-            progress(f"admitted up to {page.last}")
+        while await self._dispatcher.write(partial(_to_admit, given)):
+            async for page in self._pages(given, query):
+                for _, id, _ in page.rows:
+                    asked = await self._dispatcher.write(partial(self._admit, id))
+                    await self._dispatcher.tell(asked, in_order=True)
+                progress(f"admitted up to {page.last}")
 
     def _admit(self, participant: str, session: Session) -> list[Asked]:
         try:
@@ -206,6 +209,12 @@ def _page(given: _Given, query: Query, after: int, session: Session) -> list[tup
     place = col(ParticipantRow.number)
     ordered = query.where(place > after).order_by(place).limit(PAGE)
     return [(number or 0, id, person) for number, id, person in session.execute(ordered)]
+
+
+def _to_admit(given: _Given, session: Session) -> bool:
+    lock_flow(session, given.flow, exclusive=True)  # nobody is about to queue
+    flow = session.get_one(FlowRow, given.flow)
+    return flow.epoch == given.epoch and not flow.paused and anyone_queued(session, flow)
 
 
 def _participants(flow: str) -> Query:

@@ -212,8 +212,9 @@ class Model:
                 life.refused[refusal] += 1
             return refusal
         design, share = life.design, life.design.share
+        queues = self.paused(flow) or any(each.status is Status.QUEUED for each in self.inside(flow))
         one = Participation(
-            person, flow, life.generation, len(life.versions), Status.QUEUED if self.paused(flow) else Status.ACTIVE,
+            person, flow, life.generation, len(life.versions), Status.QUEUED if queues else Status.ACTIVE,
             step=design.order[0], since=now, enrolled=now, acted=now, cause=(*cause, flow), order=order, key=key,
             arm=arm_of(person, flow, Share.parse(f"{share} percent")) if share else None,
         )  # fmt: skip
