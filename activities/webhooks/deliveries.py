@@ -19,12 +19,13 @@ from activities.webhooks.calls import cloud_event, post
 from activities.webhooks.telling import Horizon, fan_out
 from flows.ports import EffectError
 from store.database import Database
+from store.leases import lease
 from store.outside import Delivery, EndpointRow
 
 EVERY = timedelta(seconds=0.5)
 AT_ONCE = 10
 """Deliveries to one endpoint at once; a single one as long as it fails."""
-PUT_OFF = timedelta(minutes=2)
+LEASE = timedelta(minutes=2)
 FIRST_PAUSE, LONGEST_PAUSE, GIVE_UP = timedelta(seconds=5), timedelta(hours=6), timedelta(days=3)
 LONGEST_REST = timedelta(minutes=5)
 
@@ -70,7 +71,7 @@ class Deliveries:
 
 
 def _claim(session: Session, now: datetime) -> list[tuple[EndpointRow, Delivery]]:
-    """What is due, put off so that nobody else sends it meanwhile."""
+    """What is due at endpoints that do not rest."""
     awake = session.scalars(
         select(EndpointRow)
         .where(or_(col(EndpointRow.resting_until).is_(None), col(EndpointRow.resting_until) <= now))
@@ -82,19 +83,15 @@ def _claim(session: Session, now: datetime) -> list[tuple[EndpointRow, Delivery]
     ).all()
     claimed = []
     for endpoint in awake:
-        due = session.scalars(
+        due = (
             select(Delivery)
             .where(col(Delivery.endpoint) == endpoint.id, ~col(Delivery.given_up), col(Delivery.due) <= now)
             .order_by(col(Delivery.due))
             .limit(1 if endpoint.failures else AT_ONCE)
-            .with_for_update(skip_locked=True)
-        ).all()
-        for delivery in due:
-            delivery.due = now + PUT_OFF
+        )
+        for delivery in lease(session, due, now + LEASE):
             delivery.tries += 1
             claimed.append((endpoint, delivery))
-    session.flush()
-    session.expunge_all()
     return claimed
 
 

@@ -11,7 +11,7 @@ from functools import partial
 
 import structlog
 from sqlalchemy.exc import DataError, IntegrityError
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from activities.crm.faults import CrmError
 from activities.crm.groups import PROJECT, SELECTION, Kind
@@ -22,6 +22,7 @@ from activities.outside.superoffice.lists import Lists
 from activities.outside.superoffice.reading import Reading
 from activities.rounds import rounds
 from flows.ports import EffectError, NotDone
+from store.leases import lease
 from store.pulling import PullRow
 
 log = structlog.get_logger(__name__)
@@ -77,7 +78,7 @@ class Pull:
 
     async def once(self) -> bool:
         """One page of what is due; False: nothing is."""
-        row = await self._dispatcher.write(partial(_due, self._clock()))
+        row = await self._dispatcher.write(partial(_next, self._clock()))
         if row is None:
             return False
         pages: Mapping[str, Callable[[PullRow], Awaitable[tuple[int, int | None, Page]]]] = {
@@ -188,24 +189,15 @@ def _last(numbers: list[int]) -> int | None:
     return numbers[-1] if len(numbers) == PAGE else None
 
 
-def _due(now: datetime, session: Session) -> PullRow | None:
-    rows = state(session)
-    for row in rows:
-        if not row.done:
-            return _lent(session, row, now) if row.due <= now else None
-    again = session.get(PullRow, "selections", with_for_update=True)
-    if again is None or again.due > now:
-        return None
-    again.done, again.first, again.after, again.taken, again.refused = False, False, 0, 0, 0
-    return _lent(session, again, now)
-
-
-def _lent(session: Session, row: PullRow, now: datetime) -> PullRow:
-    """For one worker: another one takes the page again only if this one is not heard of."""
-    row.due = now + _LEASE
-    session.flush()
-    session.expunge(row)
-    return row
+def _next(now: datetime, session: Session) -> PullRow | None:
+    """The first kind that is not done; if all are, selections again."""
+    kind = next((row.kind for row in state(session) if not row.done), "selections")
+    due = select(PullRow).where(col(PullRow.kind) == kind, col(PullRow.due) <= now)
+    for row in lease(session, due, now + _LEASE):
+        if row.done:
+            row.done, row.first, row.after, row.taken, row.refused = False, False, 0, 0, 0
+        return row
+    return None
 
 
 def _put_off(kind: str, why: str, until: datetime, session: Session) -> None:

@@ -28,6 +28,7 @@ from activities.rounds import rounds
 from flows.ports import EffectError, NotDone
 from store.inserts import insert_new
 from store.journeys import EffectRow, ParticipantRow
+from store.leases import lease
 from store.people import Person
 from store.pulling import ToldRow
 
@@ -35,8 +36,10 @@ log = structlog.get_logger(__name__)
 
 SOURCE = "superoffice"
 EVERY = timedelta(seconds=1)
-_PUT_OFF = timedelta(minutes=2)
+_LEASE = timedelta(minutes=2)
 _LONGEST_PAUSE = timedelta(hours=6)
+_LATEST = 50
+"""So many of a person's latest effects may have made what we are told of."""
 _WRITTEN, _GONE = ("created", "changed"), ("softdeleted", "deleted")
 _HAPPENED: Mapping[str, tuple[str, str, str]] = {
     "sale.created": ("/Sale/{}", "sale_created", "create_sale"),
@@ -115,7 +118,7 @@ class Following:
 
     async def once(self) -> bool:
         """Follow the one that is due for longest; False: none is."""
-        told = await self._dispatcher.write(partial(_claim, self._clock()))
+        told = await self._dispatcher.write(partial(_next, self._clock()))
         if told is None:
             return False
         try:
@@ -201,26 +204,25 @@ class Following:
 
 def _cause(session: Session, person: str, kind: str, key: int, mark: str) -> tuple[str, ...]:
     """The flows that led to it, if one of ours has made it (TRIG_10)."""
-    made = (
+    latest = (
         select(EffectRow, ParticipantRow)
         .join(ParticipantRow, col(ParticipantRow.id) == col(EffectRow.participant))
         .where(col(ParticipantRow.person) == person, col(EffectRow.kind) == kind)
+        .order_by(col(EffectRow.planned_at).desc())
+        .limit(_LATEST)
     )
-    for effect, participant in session.exec(made).all() if kind else ():
+    for effect, participant in session.exec(latest):
         if effect.provider_id == str(key) or mark_of(effect.key) in mark:
             return tuple(participant.cause)
     return ()
 
 
-def _claim(now: datetime, session: Session) -> ToldRow | None:
+def _next(now: datetime, session: Session) -> ToldRow | None:
     due = select(ToldRow).where(col(ToldRow.due) <= now).order_by(col(ToldRow.due)).limit(1)
-    row = session.exec(due.with_for_update(skip_locked=True)).one_or_none()
-    if row is None:
-        return None
-    row.due, row.tries = now + _PUT_OFF, row.tries + 1
-    session.flush()
-    session.expunge(row)
-    return row
+    for told in lease(session, due, now + _LEASE):
+        told.tries += 1
+        return told
+    return None
 
 
 def _followed(id: str, work: Callable[[Session], None], session: Session) -> None:
