@@ -12,10 +12,11 @@ from flows.experiment import Arm
 from flows.outcome import Status
 from store.flows import FlowRow
 from store.journeys import EffectRow, ParticipantRow
-from store.people import Person
+from store.people import Person, SelectionMember
 from store.schedules import ScheduledCommand
 from tests.model.driver import Driver
-from tests.model.model import Model, Participation
+from tests.model.model import Model
+from tests.model.state import Participation
 
 
 def compare(driver: Driver, model: Model) -> None:
@@ -43,9 +44,13 @@ def _compare(session: Session, driver: Driver, model: Model) -> None:
     _same(effects, {one.id: one.did for one in model.everyone})
     people = {row.id: row for row in session.scalars(select(Person))}
     _same(
-        {id: dict(row.custom) for id, row in people.items() if not row.deleted_at},
-        {id: dict(one.done) for id, one in model.people.items() if not one.deleted},
+        {id: (row.language, dict(row.custom)) for id, row in people.items() if not row.deleted_at},
+        {id: (one.language, dict(one.done)) for id, one in model.people.items() if not one.deleted},
     )
+    members: dict[str, set[str]] = {id: set() for id in model.people}
+    for member in session.scalars(select(SelectionMember)):
+        members[member.person].add(member.selection)
+    _same(members, {id: one.groups for id, one in model.people.items()})
     names = list(model.people)
     _same({"sent": [names[int(number[-1])] for number in driver.sent]}, {"sent": model.sent})
     if driver.hearing:
@@ -96,9 +101,8 @@ def _stands(row: ParticipantRow, flow: FlowRow) -> tuple[Any, ...]:
 def _wanted_stand(one: Participation, model: Model) -> tuple[Any, ...]:
     status, reason = model.read(one)
     place = (one.step, one.since) if status is Status.ACTIVE else ()
-    holds = [name for name, held in (("failing", one.failing), ("paused", one.paused)) if held]
     met = one.met, one.arm is not None and one.converted
-    return status, reason, place, holds if status.inside else [], one.passed, met
+    return status, reason, place, one.holds if status.inside else [], one.passed, met
 
 
 def _counted(numbers: Any) -> dict[str, Any]:
@@ -125,7 +129,7 @@ def _wanted_count(flow: str, model: Model) -> dict[str, Any]:
     of = Counter(status for status, _ in read)
     arms = [[one for one in everyone if one.arm is arm] for arm in Arm]
     standing = [one.step for one in everyone if model.read(one)[0] is Status.ACTIVE and one.step]
-    order = model.flows[flow].design.order
+    steps = model.flows[flow].design.steps
     return {
         "enrolled": len(everyone),
         "active": of[Status.ACTIVE],
@@ -137,7 +141,7 @@ def _wanted_count(flow: str, model: Model) -> dict[str, Any]:
         "refused": {reason.value: number for reason, number in model.flows[flow].refused.items()},
         "arms": [(len(arm), sum(one.converted for one in arm)) for arm in arms] if any(arms) else None,
         "waiting": dict(Counter(standing)),
-        "passed": dict(Counter(step for one in everyone for step in one.passed if step in order)),
+        "passed": dict(Counter(step for one in everyone for step in one.passed if step in steps)),
     }
 
 

@@ -6,7 +6,7 @@ may be killed just before they are kept.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -29,7 +29,7 @@ from flows.ports import Done as Sent
 from flows.ports import NotDone, Silence, Sms
 from store.database import Database
 from store.people import Person, Selection
-from tests.model.design import OUT
+from tests.model.design import CHOSEN, OUT
 from workflows.contract import Done, Hold, Perform, Plan, Wait
 
 T = TypeVar("T")
@@ -107,14 +107,22 @@ class Driver:
         """What a transaction reads."""
         return self.db.look(work)
 
-    def people(self, names: Sequence[str]) -> None:
-        """People with a mobile number each, and the exclusion list."""
+    def people(self, languages: Mapping[str, str | None]) -> None:
+        """People with a mobile number and perhaps a language each, and the selections."""
 
         def work(session: Session) -> None:
-            session.add(Selection(id=OUT, name=OUT, created_at=self.now, updated_at=self.now))
-            for number, name in enumerate(names):
-                mobile = f"+479123456{number}"
-                session.add(Person(id=name, mobile=mobile, created_at=self.now, updated_at=self.now))
+            for id in (OUT, CHOSEN):
+                session.add(Selection(id=id, name=id, created_at=self.now, updated_at=self.now))
+            for number, (name, language) in enumerate(languages.items()):
+                session.add(
+                    Person(
+                        id=name,
+                        mobile=f"+479123456{number}",
+                        language=language,
+                        created_at=self.now,
+                        updated_at=self.now,
+                    )
+                )
 
         self.write(work)
 

@@ -1,7 +1,7 @@
-"""A walk: whatever can befall flows and their people, rule by rule, to the product and to the model alike.
+"""Whatever can befall flows and their people, rule by rule, to the product and to the model alike.
 
 hypothesis chooses the rules and what they are about, and shortens a walk that ends in a difference. After every rule
-the two are compared in all that can be seen.
+the two are compared in all that can be seen. `scenes.py` adds rules that are several steps at once.
 """
 
 import asyncio
@@ -28,20 +28,21 @@ from activities.life.commands import CommandRefused, NotRunnable
 from activities.life.lifecycle import COMMANDS, allowed
 from api.versions import definition
 from flows.outcome import Refusal
-from store.flows import ALL, FlowStatus, FlowVersion
+from store.flows import FlowVersion
 from store.people import Person
 from tests.model.comparison import compare, recount
 from tests.model.design import OUT, Design, flow
 from tests.model.driver import Driver, WalkDatabase
-from tests.model.model import Life, Model, Participation, Someone
+from tests.model.model import Model
+from tests.model.state import Life, Participation, Someone
 from workflows.contract import Command
 
 MAIN, OTHER = "main", "other"
-NAMES = ("anna", "bo", "carl", "dora", "emil")
+LANGUAGES = {"anna": "no", "bo": "de", "carl": None, "dora": "no", "emil": "de"}
 PAUSE = timedelta(seconds=7)
 """Between two rules: no two things happen at the same moment."""
 
-people = st.sampled_from(NAMES)
+people = st.sampled_from(list(LANGUAGES))
 groups = st.lists(people, min_size=1, max_size=4, unique=True)
 names = st.sampled_from([MAIN, MAIN, OTHER])
 order_ids = st.sampled_from(["", "1", "2"])
@@ -54,8 +55,8 @@ recent = st.integers(0, 9)
 """Which of the latest participations, counted back."""
 
 
-class Walk(RuleBasedStateMachine):
-    """One walk; `db` and `loop` are what all walks of a run share."""
+class Machine(RuleBasedStateMachine):
+    """The rules of one walk; `db` and `loop` are what all walks of a run share."""
 
     def __init__(self, db: WalkDatabase, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -72,6 +73,7 @@ class Walk(RuleBasedStateMachine):
             share=st.sampled_from([0, 50]),
             then=st.sampled_from([None, "finish", "continue"]),
             otherwise=st.sampled_from(["continue", "exit"]),
+            others=st.sampled_from(["continue", "exit"]),
             guard=st.booleans(),
             hands=st.sampled_from([None, OTHER]),
             leaves=st.sampled_from([(), (OTHER,)]),
@@ -81,10 +83,11 @@ class Walk(RuleBasedStateMachine):
     )
     def begins(self, main: Design, back: bool, group: list[str]) -> None:
         """Two flows that know each other, and a few people."""
-        self.driver.people(NAMES)
-        self.model.people = {name: Someone() for name in NAMES}
+        self.driver.people(LANGUAGES)
+        self.model.people = {name: Someone(language) for name, language in LANGUAGES.items()}
         other = Design(
             ("a", "sms", "listen", "end"),
+            ways=(),
             trigger="order.wished",
             again=True,
             otherwise="exit",
@@ -173,34 +176,6 @@ class Walk(RuleBasedStateMachine):
         self.driver.write(lambda session: give(session, brake, self.now) and None)
         self.settle()
 
-    @rule(name=names, hours=st.integers(1, 48))
-    def is_paused_twice(self, name: str, hours: int) -> None:
-        """LIFE_12: by a command, and by the brake for all flows before that pause is over."""
-        if self.model.flows[name].status is not FlowStatus.RUNNING or ALL in self.model.brakes:
-            return
-        self.commands(name, "pause")
-        self.passes(hours)
-        self.brakes(ALL, True)
-        self.passes(hours)
-        self.commands(name, "run")
-        self.passes(hours)
-        self.brakes(ALL, False)
-
-    @rule(name=names, group=groups, won=st.booleans(), then=st.sampled_from(["run", "end"]))
-    def queues(self, name: str, group: list[str], won: bool, then: Any) -> None:
-        """LIFE_3 to LIFE_5, LIFE_15: people come during a pause, and it can be seen at once what ends it."""
-        if self.model.flows[name].status is not FlowStatus.RUNNING:
-            return
-        self.commands(name, "pause")
-        self.proposes(name, group, again=True)
-        if won and self.model.everyone:
-            self.pays("order.won", back=0, order=None, ago=0, twice=False)
-        working, self.driver.working = self.driver.working, False
-        self.commands(name, then)
-        self.no_difference()
-        self.driver.working = working
-        self.settle()
-
     # --- people -------------------------------------------------------------------------------------------------------
 
     @rule(name=names, group=groups, again=st.booleans())
@@ -252,31 +227,37 @@ class Walk(RuleBasedStateMachine):
     @rule(person=people, former=st.booleans())
     def employs(self, person: str, former: bool) -> None:
         """PART_1."""
-        if self.model.people[person].deleted:
-            return
-        self.model.people[person].former = former
-        self.driver.write(
-            lambda session: (
-                self.driver.core.crm.people.patch(session, person, {"former_employee": former}, self.now) and None
-            )
-        )
+        if not self.model.people[person].deleted:
+            self.model.people[person].former = former
+            self.patches(person, {"former_employee": former})
+
+    @rule(person=people, language=st.sampled_from([None, "no", "de", "se"]))
+    def speaks(self, person: str, language: str | None) -> None:
+        """STEP_15: another branch takes it, if it comes there after this."""
+        if not self.model.people[person].deleted:
+            self.model.people[person].language = language
+            self.patches(person, {"language": language})
+
+    def patches(self, person: str, changes: dict[str, Any]) -> None:
+        patch = self.driver.core.crm.people.patch
+        self.driver.write(lambda session: patch(session, person, changes, self.now) and None)
         self.settle()
 
     @rule(person=people, on=st.booleans())
     def excludes(self, person: str, on: bool) -> None:
         """TRIG_5: on the exclusion list, and off it."""
-        if self.model.people[person].deleted:
-            return
-        self.model.people[person].excluded = on
+        self.lists(OUT, [person], on)
+
+    def lists(self, selection: str, group: list[str], on: bool) -> None:
+        """Into a selection, or out of it."""
+        there = [person for person in group if not self.model.people[person].deleted]
+        for person in there:
+            (self.model.people[person].groups.add if on else self.model.people[person].groups.discard)(selection)
         groups = self.driver.core.crm.groups
-
-        def work(session: Session) -> None:
-            if on:
-                groups.add(session, SELECTION, OUT, [person], self.now)
-            else:
-                groups.remove(session, SELECTION, OUT, [person])
-
-        self.driver.write(work)
+        if on:
+            self.driver.write(lambda session: groups.add(session, SELECTION, selection, there, self.now) and None)
+        else:
+            self.driver.write(lambda session: groups.remove(session, SELECTION, selection, there) and None)
         self.settle()
 
     @rule(person=people)
@@ -286,7 +267,7 @@ class Walk(RuleBasedStateMachine):
         if someone.gone:
             return
         if someone.deleted:
-            someone.deleted, someone.former = False, False
+            someone.deleted, someone.former, someone.language = False, False, None
 
             def restore(session: Session) -> None:
                 row = session.get_one(Person, person)
@@ -336,22 +317,29 @@ class Walk(RuleBasedStateMachine):
 
     @rule(
         name=names, days=st.sampled_from([1, 3, 6]), guard=st.booleans(), editable=st.sampled_from([True, True, False]),
-        without=st.sets(st.sampled_from(["rest", "b", "listen"])), x=st.sampled_from([None, None, 0, 1, 2, 3]),
-        moved=st.sampled_from([None, None, "rest", "b"]), to=st.integers(0, 4),
+        without=st.sets(st.sampled_from(["fork", "rest", "b", "listen"]), max_size=3),
+        x=st.sampled_from([None, None, 0, 1, 2, 3]), moved=st.sampled_from([None, None, "rest", "b", "doze"]),
+        to=st.integers(0, 4), no=st.sampled_from([None, ("n", "doze"), ("n", "doze"), ("doze",), ("doze", "n")]),
+        de=st.sampled_from([None, ("d",), ("d",), ()]),
     )  # fmt: skip
     def edits(
         self, name: str, days: int, guard: bool, editable: bool, without: set[str], x: int | None, moved: str | None,
-        to: int,
+        to: int, no: tuple[str, ...] | None, de: tuple[str, ...] | None,
     ) -> None:  # fmt: skip
-        """EDIT_2 to EDIT_6: a wait gets longer or shorter; steps come, go and move."""
+        """EDIT_2 to EDIT_6: a wait gets longer or shorter; steps and branches come, go and move."""
         first = self.model.flows[name].versions[0]
-        order = [step for step in first.order if step not in without]
-        if moved in order:
-            order.remove(moved)
+        order = [step for step in first.order if step not in {*without, moved}]
+        if moved in first.steps and moved not in without:
             order.insert(min(to, len(order) - 1), moved)
         if x is not None:
             order.insert(min(x, len(order) - 1), "x")
-        self.saves(name, replace(first, rests=days, guard=guard, editable=editable, order=tuple(order)))
+        ways = tuple(
+            (way, tuple(step for step in steps if step != moved))
+            for way, steps in (("no", no), ("de", de))
+            if steps is not None and first.ways
+        )
+        later = replace(first, rests=days, guard=guard, editable=editable, order=tuple(order), ways=ways)
+        self.saves(name, later if ways else replace(later, order=tuple(step for step in order if step != "fork")))
 
     def saves(self, name: str, design: Design) -> None:
         if self.model.flows[name].deleted:
@@ -367,16 +355,6 @@ class Walk(RuleBasedStateMachine):
             return
         wanted = self.model.edit(name, life.versions[number - 1])
         self.edited(name, wanted, lambda session: definition(session.get_one(FlowVersion, (name, number))))
-
-    @rule(name=names, person=people, days=st.sampled_from([1, 6]), hours=st.sampled_from([1, 30]))
-    def thinks_better_of_it(self, name: str, person: str, days: int, hours: int) -> None:
-        """EDIT_1, EDIT_4: who rests does so by whichever version there is; the first, once more, after some hours."""
-        self.proposes(name, [person], again=True)
-        life = self.model.flows[name]
-        self.saves(name, replace(life.versions[0], rests=days))
-        self.passes(hours)
-        self.restores(name, back=len(life.versions))
-        self.passes(100)
 
     def edited(self, name: str, wanted: str, of: Callable[[Session], Any]) -> None:
         try:
@@ -438,18 +416,6 @@ class Walk(RuleBasedStateMachine):
         self.driver.db.killed = killed
         self.driver.provider = self.model.provider = provider
         self.settle()
-
-    @rule(
-        name=names, person=people, lost=st.sampled_from([None, "before", "after"]), killed=st.booleans(),
-        provider=st.sampled_from(["works", "refuses", "is silent"]),
-    )  # fmt: skip
-    def goes_through(self, name: str, person: str, lost: Any, killed: bool, provider: Any) -> None:
-        """SAFE_1 to SAFE_3, STEP_16: someone goes all the way meanwhile, if nothing else is in the way."""
-        self.restarts(True, lost, killed, provider)
-        self.proposes(name, [person], again=True)
-        self.passes(100)
-        self.passes(150)
-        self.restarts(True, None, False, "works")
 
     @rule()
     def loses_temporal(self) -> None:

@@ -10,7 +10,8 @@ from flows.outcome import Status
 from store.flows import FlowStatus
 from store.journeys import ParticipantRow
 from tests.model.design import Design
-from tests.model.model import Life, Model, Participation, Someone
+from tests.model.model import Model
+from tests.model.state import Life, Participation, Someone
 from tests.support.waiting import eventually
 from tests.support.world import Refused, World, now
 from workflows.contract import Command

@@ -35,7 +35,7 @@ class Slow:
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
-        driver.people(NAMES)
+        driver.people(dict.fromkeys(NAMES))
         driver.write(lambda session: versions.create(session, flow(), "", driver.now) and None)
         driver.flows.append(FLOW)
         self.gives("run")

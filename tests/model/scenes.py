@@ -1,0 +1,64 @@
+"""Walks, with scenes: rules that are several steps at once, which chance alone rarely takes one after the other."""
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from store.flows import ALL, FlowStatus
+from tests.model.machine import Machine, groups, names, people
+
+
+class Walk(Machine):
+    """One walk: rules and scenes, in whatever order."""
+
+    @rule(name=names, hours=st.integers(1, 48))
+    def is_paused_twice(self, name: str, hours: int) -> None:
+        """LIFE_12: by a command, and by the brake for all flows before that pause is over."""
+        if self.model.flows[name].status is not FlowStatus.RUNNING or ALL in self.model.brakes:
+            return
+        self.commands(name, "pause")
+        self.passes(hours)
+        self.brakes(ALL, True)
+        self.passes(hours)
+        self.commands(name, "run")
+        self.passes(hours)
+        self.brakes(ALL, False)
+
+    @rule(name=names, group=groups, won=st.booleans(), then=st.sampled_from(["run", "end"]))
+    def queues(self, name: str, group: list[str], won: bool, then: Any) -> None:
+        """LIFE_3 to LIFE_5, LIFE_15: people come during a pause, and it can be seen at once what ends it."""
+        if self.model.flows[name].status is not FlowStatus.RUNNING:
+            return
+        self.commands(name, "pause")
+        self.proposes(name, group, again=True)
+        if won and self.model.everyone:
+            self.pays("order.won", back=0, order=None, ago=0, twice=False)
+        working, self.driver.working = self.driver.working, False
+        self.commands(name, then)
+        self.no_difference()
+        self.driver.working = working
+        self.settle()
+
+    @rule(name=names, person=people, days=st.sampled_from([1, 6]), hours=st.sampled_from([1, 30]))
+    def thinks_better_of_it(self, name: str, person: str, days: int, hours: int) -> None:
+        """EDIT_1, EDIT_4: who rests does so by whichever version there is; the first, once more, after some hours."""
+        self.proposes(name, [person], again=True)
+        life = self.model.flows[name]
+        self.saves(name, replace(life.versions[0], rests=days))
+        self.passes(hours)
+        self.restores(name, back=len(life.versions))
+        self.passes(100)
+
+    @rule(
+        name=names, person=people, lost=st.sampled_from([None, "before", "after"]), killed=st.booleans(),
+        provider=st.sampled_from(["works", "refuses", "is silent"]),
+    )  # fmt: skip
+    def goes_through(self, name: str, person: str, lost: Any, killed: bool, provider: Any) -> None:
+        """SAFE_1 to SAFE_3, STEP_16: someone goes all the way meanwhile, if nothing else is in the way."""
+        self.restarts(True, lost, killed, provider)
+        self.proposes(name, [person], again=True)
+        self.passes(100)
+        self.passes(150)
+        self.restarts(True, None, False, "works")
