@@ -21,7 +21,7 @@ from flows.units import Duration, Rate, Share
 
 
 class Throttle(Strict):
-    """How fast messages may leave (STEP_20)."""
+    """How fast messages may leave, and notices to us (STEP_20)."""
 
     flow: Rate | None = Field(
         default=None, title="Flow", description="At most so many messages of this flow.", examples=["600 per minute"]
@@ -63,7 +63,9 @@ class Settings(Strict):
         title="Guard occupied steps",
         description="Whether waits, splits and branches with participants in them are kept from removal (EDIT_6).",
     )
-    throttle: Throttle | None = Field(default=None, title="Throttle", description="How fast messages may leave.")
+    throttle: Throttle | None = Field(
+        default=None, title="Throttle", description="How fast messages and notices may leave."
+    )
     control_group: Share | None = Field(
         default=None,
         title="Control group",

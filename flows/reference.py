@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from flows.schema import schema
 from flows.steps import Step
-from flows.steps.base import Action, BaseStep, Message
+from flows.steps.base import Action, BaseStep, Message, Sending
 
 _SHARED = ("id", "kind")
 _REF = re.compile(r"^#/\$defs/")
@@ -127,8 +127,11 @@ def _outcomes(model: type[BaseStep]) -> Iterator[str]:
     if issubclass(model, Message):
         yield "*Dropped out*, with the reason, where consent, an address or a number is missing, or the address is"
         yield "blocked or active through another person (PART_2)."
-        yield "*Later, or skipped*: outside the sending window (STEP_19), over the throttle (STEP_20) or the cap"
-        yield "(STEP_21)."
+        yield "*Later, or skipped*: outside the sending window (STEP_19), or over the cap (STEP_21)."
+    elif issubclass(model, Sending):
+        yield "Sending window and cap are for messages to the person, and so not for this one."
+    if issubclass(model, Sending):
+        yield "*Later*: over the throttle (STEP_20)."
     yield "*Not possible*: `on_error` decides; a fault that passes is tried again for a day first."
     yield "*Unknown whether it happened*: `on_unknown` decides, and it stands in the attention list (SAFE_2)."
 

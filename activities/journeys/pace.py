@@ -19,7 +19,7 @@ from activities.life.pauses import Pauses
 from flows.outcome import Status
 from flows.pacing import Queue, after
 from flows.planning import Line
-from flows.steps.base import Channel, Message
+from flows.steps.base import Channel, Message, Sending
 from flows.units import Rate
 from store.flows import FlowRow
 from store.inserts import insert_new
@@ -73,9 +73,10 @@ class Pace:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
-    def later(self, here: Standing, step: Message) -> Plan | None:
-        """What comes instead of sending now; None: it may leave."""
-        return self._over_cap(here, step) or self._queued(here, step)
+    def later(self, here: Standing, step: Sending) -> Plan | None:
+        """What comes instead of sending now; None: it may leave. The cap is for messages to the person alone."""
+        capped = self._over_cap(here, step) if isinstance(step, Message) else None
+        return capped or self._queued(here, step)
 
     def _over_cap(self, here: Standing, step: Message) -> Plan | None:
         cap = self._limits.caps.get(step.channel)
@@ -101,7 +102,7 @@ class Pace:
         here.on_from(step)
         return here.plan
 
-    def _queued(self, here: Standing, step: Message) -> Plan | None:
+    def _queued(self, here: Standing, step: Sending) -> Plan | None:
         row, gates = here.row, list(self._gates(here, step))
         tickets = [gate.ticket for gate in gates]
         held = tickets.index(row.queue) if row.queue in tickets else -1
@@ -119,10 +120,10 @@ class Pace:
         row.queue, row.place = "", None
         return None
 
-    def _wait(self, here: Standing, step: Message, gate: _Gate, at: datetime) -> Plan:
+    def _wait(self, here: Standing, step: Sending, gate: _Gate, at: datetime) -> Plan:
         return here.wait_here(step, at, f"throttle: at most {gate.rate}")
 
-    def _gates(self, here: Standing, step: Message) -> Iterator[_Gate]:
+    def _gates(self, here: Standing, step: Sending) -> Iterator[_Gate]:
         """The queues on the way out, the flow's own first: a place in a common one is not kept by who has to wait."""
         flow, channel = here.flow, step.channel
         throttle = here.outline.flow.settings.throttle
@@ -177,7 +178,7 @@ def _sent(here: Standing, gate: _Gate) -> int:
     if gate.common:
         return gate.rate.count  # its rate was changed: rather a period too long than a flood
     recent = select(col(MessageRow.id)).where(
-        col(MessageRow.flow) == here.flow.id, col(MessageRow.at) > here.now - gate.rate.per, ~col(MessageRow.notice)
+        col(MessageRow.flow) == here.flow.id, col(MessageRow.at) > here.now - gate.rate.per
     )
     if gate.channel is not None:
         recent = recent.where(col(MessageRow.channel) == gate.channel)

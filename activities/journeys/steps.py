@@ -23,7 +23,7 @@ from flows.outcome import Reason
 from flows.planning import Line
 from flows.ports import Done, Email, NotDone, Request, Silence, Sms
 from flows.sms import segments
-from flows.steps.base import Action, BaseStep, Do, Fail, GoOn, Leave, Message, Stay
+from flows.steps.base import Action, BaseStep, Do, Fail, GoOn, Leave, Message, Sending, Stay
 from flows.steps.notification import Notification
 from store.columns import new_id
 from store.journeys import EffectRow, EffectStatus, MessageRow
@@ -179,7 +179,7 @@ class Steps:
             raise TypeError(f"{step.id} acts, yet answered {move}")
         if in_store and type(move.request) not in self.store_ports:
             return here.due(step, away=True)
-        if isinstance(step, Message) and not mine and ledger.may_begin(effect, repeat=self.repeats(step)):
+        if isinstance(step, Sending) and not mine and ledger.may_begin(effect, repeat=self.repeats(step)):
             later = self._pace.later(here, step)
             if later is not None:
                 return later
@@ -283,7 +283,7 @@ class Steps:
         """Whether an effect that may have happened is done again (SAFE_2): messages are not, what has a key is."""
         if step.on_unknown is not None:
             return step.on_unknown == "repeat"
-        return not isinstance(step, Message | Notification) and step.kind not in self._elsewhere.unkeyed
+        return not isinstance(step, Sending) and step.kind not in self._elsewhere.unkeyed
 
     def _copy(self, here: Standing, request: Request, done: Done) -> None:
         """What another CRM has done is so in our copy too, at once: later steps decide from it."""

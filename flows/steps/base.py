@@ -173,8 +173,16 @@ class Action(BaseStep):
         return tuple(self.only_on), flow.settings.pause_dates, flow.time_zone
 
 
-class Message(Action):
-    """A step that sends a message to the person. Consent, window, throttle and cap are minded by the gate."""
+class Sending(Action):
+    """A step that sends e-mail or SMS, to the person or to one of us. The throttle is minded by the gate."""
+
+    def timing(self, flow: "Flow") -> object:
+        """Also the throttle."""
+        return super().timing(flow), flow.settings.throttle
+
+
+class Message(Sending):
+    """A step that sends a message to the person. Consent, window and cap are minded by the gate."""
 
     transactional: bool = Field(
         default=False,
@@ -195,10 +203,9 @@ class Message(Action):
         return Leave(Reason.NO_ADDRESS, f"no address for {self.channel}")
 
     def timing(self, flow: "Flow") -> object:
-        """Also the sending window, by the flow's calendar, and the throttle."""
+        """Also the sending window, by the flow's calendar, and the cap."""
         window = flow.email.window if self.channel == "email" else flow.sms.window
-        settings = flow.settings
-        return super().timing(flow), window, settings.calendar, settings.throttle, self.transactional, self.over_cap
+        return super().timing(flow), window, flow.settings.calendar, self.transactional, self.over_cap
 
 
 def hand_over_problems(hand_over: HandOver | None, flow: "Flow", catalog: Catalog, *where: str) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from flows.catalog import Catalog, unknown
 from flows.facts import Facts, Values
 from flows.problems import Problem
-from flows.steps.base import Action
+from flows.steps.base import Sending
 
 OUR_CONTACT, OUR_SERVICE_CONTACT = "our_contact", "our_service_contact"
 
@@ -20,7 +20,7 @@ Recipients = Annotated[
 ]
 
 
-class Notification(Action):
+class Notification(Sending):
     """A step that tells one of us about the person. It is no message to the person: no consent, no window, no cap."""
 
     to: Recipients = Field(

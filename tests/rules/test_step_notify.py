@@ -12,9 +12,11 @@ from werkzeug import Request, Response
 from flows.outcome import Reason
 from store.journeys import EffectStatus
 from store.people import Associate
-from tests.rules.given import left, steps_passed
+from tests.rules.given import DAY, HOUR, closed_now, left, resting, steps_passed
 from tests.support.phone import ACCOUNT, TOKEN, Phone
-from tests.support.world import World, mail, now, wait
+from tests.support.running import running
+from tests.support.waiting import eventually
+from tests.support.world import SENDER, World, mail, now, wait
 from tests.support.world import world as make_world
 
 SMS = {"from": "FjordCoffee"}
@@ -30,9 +32,12 @@ def phone(httpserver: HTTPServer) -> Phone:
 async def world(
     temporal_env: WorkflowEnvironment, database_url: str, tmp_path: Path, phone: Phone
 ) -> AsyncIterator[World]:
-    """A world with two associates, and one who cannot be reached."""
-    provider: dict[str, Any] = {"sms_url": phone.url, "sms_account": ACCOUNT, "sms_token": TOKEN}
-    async with make_world(temporal_env, database_url, tmp_path, **provider) as small:
+    """A world with two associates, and one who cannot be reached; nobody gets more than one message a week."""
+    settings: dict[str, Any] = {
+        "sms_url": phone.url, "sms_account": ACCOUNT, "sms_token": TOKEN,
+        "cap_email": "1 per week", "cap_sms": "1 per week",
+    }  # fmt: skip
+    async with make_world(temporal_env, database_url, tmp_path, **settings) as small:
         for id, email, mobile in [
             ("ida", "ida@fjord.example", IDA), ("ola", "ola@fjord.example", OLA), ("mute", None, None),
         ]:  # fmt: skip
@@ -54,17 +59,18 @@ def by_sms(**settings: Any) -> dict[str, Any]:
 
 
 async def test_STEP_10_our_contact_is_told_by_e_mail(world: World) -> None:
-    """Plain and untracked; the person's own consent and window have no say in it."""
-    flow = await world.flow("tell", by_email(to="our_contact"))
+    """Plain and untracked; the person's own consent, window and cap have no say in it (STEP_19, STEP_21)."""
+    email = {**SENDER, "window": closed_now()}
+    flow = await world.flow("tell", by_email(to="our_contact"), by_email(to="ola", id="both"), email=email)
     kari = await world.person(our_contact="ida", consent={"email": "withdrawn"})
     participant = await world.enrol(flow, kari)
     assert await left(world, participant) is Reason.COMPLETED
-    (told,) = world.inbox.mails
+    told, _ = world.inbox.mails
     assert (told["To"], told["Subject"]) == ("Ida <ida@fjord.example>", "Kari Nordmann wants you")
     assert told.get_content_type() == "text/plain"
     assert told.get_content().strip() == "Call Kari: https://x.example/1"
     assert "List-Unsubscribe" not in told
-    (row,) = await world.messages(participant)
+    row, _ = await world.messages(participant)
     assert (row.notice, row.to, row.person, row.state) == (True, "ida@fjord.example", kari, EffectStatus.DONE)
 
 
@@ -105,7 +111,8 @@ async def test_STEP_10_an_address_of_ours_that_is_refused_is_no_reason_to_drop_t
 
 
 async def test_STEP_11_named_people_are_told_by_sms(world: World, phone: Phone) -> None:
-    flow = await world.flow("tell", by_sms(to=["ida", "ola", "mute"], **{"from": "2007"}), sms=SMS)
+    sms = {**SMS, "window": closed_now()}
+    flow = await world.flow("tell", by_sms(to=["ida", "ola", "mute"], **{"from": "2007"}), sms=sms)
     participant = await world.enrol(flow, await world.person(consent={"sms": "withdrawn"}))
     assert await left(world, participant) is Reason.COMPLETED
     assert [(text["To"], text["From"], text["Body"]) for text in phone.texts] == [
@@ -128,6 +135,28 @@ async def test_SAFE_2_an_sms_that_not_everybody_got_is_looked_at_and_not_repeate
     assert effect.status is EffectStatus.UNKNOWN
     assert "1 of 2 recipients" in effect.error
     assert [text["To"] for text in phone.texts] == [OLA]
+
+
+@pytest.mark.parametrize(("step", "channel"), [(by_email, "email"), (by_sms, "sms")])
+async def test_STEP_10_STEP_11_a_notice_waits_for_its_weekday_its_channel_and_a_throttle(
+    world: World, phone: Phone, step: Any, channel: str
+) -> None:
+    """STEP_19, LIFE_16 and STEP_20, one after another: the weekday first, then the brake, then one a day."""
+    days = [f"{now() + days * DAY:%a}".lower() for days in (2, 3)]
+    telling = step(to="ida", only_on=days)
+    flow = await world.flow("tell", telling, settings={"throttle": {channel: "1 per day"}}, sms=SMS)
+    first, second = [await world.enrol(flow) for _ in range(2)]
+    assert [(await resting(world, each, "tell")).passed for each in (first, second)] == [[], []]
+    async with running(world) as ferd:
+        await ferd.post(f"/channels/{channel}/pause")
+        for each in (first, second):
+            await world.forward(flow, each, 2 * DAY + HOUR)
+            assert (await world.until(each, holding=True)).step == "tell"
+        assert await world.messages_of(flow) == []
+        await ferd.post(f"/channels/{channel}/resume")
+        await eventually(lambda: world.messages_of(flow), lambda messages: len(messages) == 1)
+        shown = await eventually(lambda: ferd.get(f"/flows/{flow}"), lambda shown: shown["throttled"]["waiting"] == 1)
+    assert shown["statistics"]["finished"] == 1
 
 
 async def test_STEP_14_a_notification_is_not_the_mail_that_an_opening_counts_from(world: World) -> None:
