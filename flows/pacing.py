@@ -32,6 +32,14 @@ class Queue:
         at = now if slot == present else datetime.fromtimestamp(slot * length, UTC)
         return at, Queue(slot, tuple(counts))
 
+    def without(self, rate: Rate, place: datetime) -> "Queue":
+        """The queue when this place, which was given, is free again; it is lost if that is longer ago than a period."""
+        slot = int(place.timestamp() // (rate.per.total_seconds() / _SLOTS))
+        counts, at = [*self.counts], slot - self.slot - 1
+        if -len(counts) <= at < 0:
+            counts[at] -= 1
+        return Queue(self.slot, tuple(counts))
+
     def _up_to(self, slot: int) -> list[int]:
         """The counts of the slots that a period which ends in this slot touches."""
         passed = min(slot - self.slot, _SLOTS + 1)

@@ -12,6 +12,7 @@ from activities.counting import experiments
 from activities.counting.tally import Measure, count
 from activities.dispatcher import StartJourney, WakeJourney, ask, wake
 from activities.journeys.holds import reasons
+from activities.journeys.places import give_up
 from activities.journeys.standing import Rules, Standing
 from activities.ledger import key_of, let_go
 from activities.life import draining
@@ -154,6 +155,7 @@ class Participants:
             session.execute(delete(table).where(col(table.participant) == row.id))
         session.execute(delete(PauseRow).where(col(PauseRow.flow) == row.flow, col(PauseRow.participant) == row.id))
         if row.status is Status.ACTIVE:
+            give_up(session, row, here.flow, now)
             ask(session, WakeJourney(row.flow, row.id))
         session.delete(row)
         draining.left(session, here.flow, row.id)

@@ -14,8 +14,8 @@ from sqlalchemy import func, or_, select
 from sqlmodel import Session, col
 
 from activities import ledger
+from activities.journeys.places import stood_still
 from activities.journeys.standing import Standing
-from activities.life.pauses import Pauses
 from flows.outcome import Status
 from flows.pacing import Queue, after
 from flows.planning import Line
@@ -129,7 +129,7 @@ class Pace:
         throttle = here.outline.flow.settings.throttle
         if throttle is not None:
             own = throttle.email if channel == "email" else throttle.sms
-            still = _still(here.session, flow, here.now)
+            still = stood_still(here.session, flow, here.now)
             for name, rate, only in ((f"flow/{flow.id}", throttle.flow, None), (f"{channel}/{flow.id}", own, channel)):
                 if rate is not None:
                     yield _Gate(name, f"{flow.generation}: {rate}", rate, only, still)
@@ -141,7 +141,7 @@ class Pace:
 def waiting(session: Session, flow: str, now: datetime) -> Waiting:
     """Who waits for a place in a flow's queues, its own and common ones."""
     row = session.get_one(FlowRow, flow)
-    still = _still(session, row, now)
+    still = stood_still(session, row, now)
     own, place = col(ParticipantRow.queue).contains("/"), col(ParticipantRow.place)
     query = (
         select(own, func.count(), func.max(place))
@@ -152,11 +152,6 @@ def waiting(session: Session, flow: str, now: datetime) -> Waiting:
     )
     found = [(number, last + still if mine else last) for mine, number, last in session.execute(query)]
     return Waiting(sum(number for number, _ in found), max((last for _, last in found), default=None))
-
-
-def _still(session: Session, flow: FlowRow, now: datetime) -> timedelta:
-    """How long the clock of the flow's own queues has stood still."""
-    return Pauses(session, [flow.id]).frozen(flow.id, "", flow.created_at, now)
 
 
 def _take(here: Standing, gate: _Gate) -> datetime:

@@ -22,6 +22,7 @@ from activities.journeys import edited
 from activities.journeys.fitness import unfit
 from activities.journeys.holds import put_on, take_off
 from activities.journeys.holds import reasons as reasons_to_hold
+from activities.journeys.places import give_up
 from activities.journeys.sparing import spared
 from activities.life import draining, pauses
 from activities.records import StoreRecords
@@ -323,6 +324,7 @@ class Standing:
         row.step = at or stood  # a split or an exit that was come to on the way is where they left
         self.tell(Line(stood if at is None else at, "", "left", f"{row.status.value.replace('_', ' ')}: {leave.text}"))
         self.session.execute(_GIVE_BACK, {"gone": row.id}, execution_options=AS_WRITTEN)
+        give_up(self.session, row, self.flow, self.now)
         hand_over = leave.on_success if reason is Reason.SUCCESS else leave.hand_over
         if hand_over is not None and row.status is not Status.CANCELLED:
             kept = spared(self.flow, row)

@@ -48,3 +48,11 @@ def test_what_has_left_before_counts() -> None:
     assert at == NOW
     at, _ = after(3, PER_MINUTE, NOW).place(PER_MINUTE, NOW)
     assert at >= NOW + timedelta(minutes=1)
+
+
+def test_STEP_20_a_place_that_is_given_back_is_given_again() -> None:
+    queue, at = Queue(), NOW
+    for _ in range(7):
+        at, queue = queue.place(PER_MINUTE, NOW)
+    again, _ = queue.without(PER_MINUTE, at).place(PER_MINUTE, NOW)
+    assert again == at

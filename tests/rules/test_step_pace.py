@@ -87,6 +87,20 @@ async def test_STEP_20_LIFE_12_after_a_pause_places_hold(world: World) -> None:
     assert len(world.inbox.mails) == 4
 
 
+async def test_STEP_20_PART_4_who_is_cancelled_leaves_the_place_to_those_behind(ferd: Running) -> None:
+    world = ferd.world
+    flow = await world.flow("moves-up", mail("hello"), settings={"throttle": {"flow": "1 per hour"}})
+    for _ in range(3):
+        await world.enrol(flow)
+    first, second = await _placed(world, flow, sent=1, waiting=2)
+    await ferd.post(f"/participants/{first.id}/cancel")
+    assert first.place is not None
+    assert (await ferd.get(f"/flows/{flow}"))["throttled"]["last_leaves_at"][:19] == first.place.isoformat()[:19]
+    await world.until(second.id, until=first.until)
+    await world.forward(flow, second.id, 62 * MINUTE)
+    assert (await world.until(second.id, status=Status.FINISHED)).reason is Reason.COMPLETED
+
+
 async def test_STEP_20_EDIT_5_a_changed_throttle_plans_afresh(world: World) -> None:
     """Who waited for a place at the old rate goes on when there is room at the new one."""
     flow = await world.flow("faster", mail("hello"), settings={"throttle": {"email": "1 per day"}})

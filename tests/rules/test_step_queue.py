@@ -6,13 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
+from activities.desk.participants import Participants
 from activities.editing import versions
-from activities.journeys.pace import waiting
+from activities.journeys.pace import Waiting, waiting
+from activities.journeys.standing import Standing
 from activities.life import brakes, commands
 from flows.definition import Flow
 from store.flows import ALL
+from store.journeys import ParticipantRow
+from store.people import Person
 from tests.model.driver import Driver, WalkDatabase
 
 HOUR = timedelta(hours=1)
@@ -78,6 +82,20 @@ class Slow:
         driver.now = to
         driver.settle()
 
+    def stands(self, name: str) -> ParticipantRow:
+        """A person's participation."""
+        query = select(ParticipantRow).where(col(ParticipantRow.person) == name)
+        return self.driver.look(lambda session: session.scalars(query).one())
+
+    def queue(self) -> Waiting:
+        """The queue as it is shown."""
+        return self.driver.look(lambda session: waiting(session, FLOW, self.driver.now))
+
+    @property
+    def people(self) -> Participants:
+        """What a person can do about participants."""
+        return Participants(self.driver.core.rules)
+
     @property
     def sent(self) -> list[str]:
         """To whom messages have left, in this order."""
@@ -132,10 +150,10 @@ def test_STEP_20_who_comes_later_does_not_get_ahead_of_those_who_wait(
 
 def test_LIFE_12_a_pause_puts_off_those_who_wait_by_as_long_as_it_lasts(slow: Slow) -> None:
     """STEP_20: it shows when the last of them leaves."""
-    before = slow.driver.look(lambda session: waiting(session, FLOW, slow.driver.now))
+    before = slow.queue()
     slow.passes(HOUR / 2)
     paused_past_their_places(slow)
-    after = slow.driver.look(lambda session: waiting(session, FLOW, slow.driver.now))
+    after = slow.queue()
     assert (before.waiting, after.waiting) == (2, 2)
     assert before.last_leaves_at is not None
     assert after.last_leaves_at == before.last_leaves_at + 100 * HOUR
@@ -148,8 +166,61 @@ def test_LIFE_12_a_pause_puts_off_those_who_wait_by_as_long_as_it_lasts(slow: Sl
 def test_LIFE_5_after_an_end_nobody_waits_behind_those_who_are_gone(slow: Slow) -> None:
     """STEP_20: only what has really left counts."""
     slow.gives("end")
-    assert slow.driver.look(lambda session: waiting(session, FLOW, slow.driver.now)).waiting == 0
+    assert slow.queue().waiting == 0
     slow.gives("run")
     slow.comes("dora", "emil")
     slow.passes(1.1 * HOUR)
     assert slow.sent == ["anna", "dora"]
+
+
+def cancelled(slow: Slow, participant: str) -> None:
+    slow.driver.write(lambda session: slow.people.cancel(session, participant, slow.driver.now) and None)
+
+
+def removed(slow: Slow, participant: str) -> None:
+    slow.driver.write(lambda session: slow.people.remove(session, participant, slow.driver.now))
+
+
+def dropped_out(slow: Slow, participant: str) -> None:
+    """The next look finds that the person is a colleague now."""
+
+    def work(session: Session) -> None:
+        here = Standing.lock(session, participant, slow.driver.now, slow.driver.core.rules)
+        session.get_one(Person, here.row.person).former_employee = True
+        here.check_now()
+
+    slow.driver.write(work)
+
+
+@pytest.mark.parametrize("leaves", [cancelled, removed, dropped_out])
+@pytest.mark.parametrize("befalls", [None, paused, edited])
+def test_STEP_20_those_behind_move_up_when_somebody_leaves_the_queue(
+    slow: Slow, leaves: Callable[[Slow, str], None], befalls: Callable[[Slow], None] | None
+) -> None:
+    """LIFE_12, PART_4: each to the next place, in their order, and whoever comes takes the last."""
+    slow.comes("dora")
+    if befalls is not None:
+        befalls(slow)
+    places = [slow.stands(name).place for name in ("bo", "carl", "dora")]
+    queue = slow.queue()
+    leaves(slow, slow.stands("bo").id)
+    slow.driver.settle()
+    slow.comes("emil")
+    assert [slow.stands(name).place for name in ("carl", "dora", "emil")] == places
+    assert slow.queue() == queue
+    slow.passes(1.2 * HOUR)
+    assert slow.sent == ["anna", "carl"]
+    slow.passes(2.1 * HOUR)
+    assert slow.sent == ["anna", "carl", "dora", "emil"]
+
+
+def test_STEP_20_a_place_that_has_come_is_not_handed_on(slow: Slow) -> None:
+    """Who got it would be too late for it, and go behind all the others."""
+    slow.comes("dora")
+    slow.driver.working = False
+    slow.passes(1.2 * HOUR)
+    cancelled(slow, slow.stands("bo").id)
+    slow.driver.working = True
+    slow.driver.settle()
+    slow.passes(3 * HOUR)
+    assert slow.sent == ["anna", "carl", "dora"]
