@@ -15,7 +15,7 @@ from activities.crm.suppression import Suppression
 from flows.outcome import Reason
 from store.journeys import EffectRow, EffectStatus, JournalRow
 from store.people import BlockedAddress, SuppressedAddress
-from tests.rules.given import left, resting, subscription_type
+from tests.rules.given import left, resting
 from tests.support.running import Running, expect, problem
 from tests.support.world import World, mail, now, wait
 
@@ -43,7 +43,7 @@ async def histories(world: World, *flows: str) -> str:
 
 async def plant(ferd: Running, mark: str) -> str:
     """A person whose every field carries the mark; who is known from an event that came before."""
-    await subscription_type(ferd.world, "news")
+    await ferd.world.put("subscription-types/news")
     await ferd.post("/events", cloud(f"email:{mark}@X.example", mark), 202)
     person = {
         "first_name": mark, "last_name": f"{mark}sen", "email": f"{mark}@X.example", "external_id": f"crm-{mark}",

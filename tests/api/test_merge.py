@@ -10,7 +10,7 @@ from sqlmodel import col, update
 from activities.dispatcher import Dispatcher
 from flows.outcome import Reason, Refusal, Status
 from store.journeys import EffectStatus, ParticipantRow
-from tests.rules.given import DAY, ended, is_member, left, resting, subscription_type
+from tests.rules.given import DAY, ended, is_member, left, resting
 from tests.support.running import Running, expect, problem
 from tests.support.waiting import eventually
 from tests.support.world import mail, now, wait
@@ -50,8 +50,8 @@ async def test_PART_9_the_older_participation_stays_and_nothing_is_done_twice(fe
 async def test_PART_9_everything_follows_to_the_one_that_stays(ferd: Running) -> None:
     """PART_9, PART_2, TRIG_4: participations, messages, events, memberships, consent; the id says where it went."""
     world = ferd.world
-    await subscription_type(world, "news")
-    await subscription_type(world, "offers")
+    await world.put("subscription-types/news")
+    await world.put("subscription-types/offers")
     flow = await world.flow("one", mail("hello"))
     gone = await world.person(
         external_id="crm-1", mobile="+4790000001", consent={"sms": "withdrawn", "email": "granted"},

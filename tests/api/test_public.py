@@ -290,7 +290,7 @@ async def test_from_a_mail_that_was_really_sent(ferd: Running) -> None:
     """STEP_14: a click on the link of a mail ends the wait for it; unsubscribing keeps the next mail away."""
     world = ferd.world
     await world.content(html='<p><a href="https://shop.example/offer">Offer</a> <a href="ferd:unsubscribe">No</a></p>')
-    await world.link("offer", "https://shop.example/offer")
+    await world.put("links/offer", url="https://shop.example/offer")
     clicked = {"id": "react", "kind": "wait_for_action", "actions": [{"event": "link_clicked", "link": "offer"}]}
     flow = await world.flow("real", mail("hello"), clicked, wait("breathe", "1 day"), mail("bye"))
     participant = await world.enrol(flow)

@@ -8,11 +8,9 @@ from typing import Any
 from sqlmodel import Session
 from temporalio.service import RPCError
 
-from activities.crm.groups import PROJECT, SELECTION
 from flows.outcome import Reason
 from store.journeys import ParticipantRow
-from store.library import FormRow, SubscriptionType
-from store.people import Company, Person, Project
+from store.people import Company, Person
 from tests.support.waiting import eventually
 from tests.support.world import World, now
 
@@ -21,7 +19,7 @@ HOUR = timedelta(hours=1)
 
 
 async def quietly(world: World, person: str, **fields: Any) -> None:
-    """Change a person without an event: only a check can see it."""
+    """Change a person without an event, so that only a check can see it: over HTTP every change is told at once."""
 
     def work(session: Session) -> None:
         row = session.get_one(Person, person)
@@ -44,36 +42,9 @@ async def company(world: World, **fields: Any) -> str:
     return id
 
 
-async def project(world: World, id: str) -> None:
-    """A project without members."""
-    row = Project(id=id, name=id, created_at=now(), updated_at=now())
-    await world.db.write(lambda session: session.add(row))
-
-
-async def form(world: World, id: str) -> None:
-    """A form."""
-    row = FormRow(id=id, name=id, created_at=now(), updated_at=now())
-    await world.db.write(lambda session: session.add(row))
-
-
-async def subscription_type(world: World, id: str) -> None:
-    """A subscription type."""
-    row = SubscriptionType(id=id, name=id, created_at=now(), updated_at=now())
-    await world.db.write(lambda session: session.add(row))
-
-
 async def is_member(world: World, person: str, group: str) -> bool:
     """Whether the person is in the selection or project."""
     return await world.db.read(lambda session: world.core.crm.is_member(session, person, group))
-
-
-async def add_members(world: World, group: str, *people: str, triggers: bool = True) -> None:
-    """Put people on a selection or into a project, as the API does."""
-    await world.core.dispatcher.write(
-        lambda session: world.core.crm.groups.add(
-            session, PROJECT if session.get(Project, group) else SELECTION, group, people, now(), triggers=triggers
-        )
-    )
 
 
 async def resting(world: World, participant: str, step: str) -> ParticipantRow:

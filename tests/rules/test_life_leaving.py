@@ -10,7 +10,7 @@ from activities.life.commands import CommandRefused
 from flows.outcome import Reason, Refusal, Status
 from store.flows import FlowStatus
 from store.journeys import MessageRow, ParticipantRow
-from tests.rules.given import DAY, add_members, is_member, resting, when
+from tests.rules.given import DAY, is_member, resting, when
 from tests.support.running import problem, running
 from tests.support.waiting import eventually
 from tests.support.world import Refused, World, mail, now, wait
@@ -242,7 +242,7 @@ async def test_LIFE_9_members_added_while_off_do_not_come_in(world: World) -> No
     triggers = [{"event": "added_to_selection", "selection": "newcomers"}]
     flow = await world.flow("triggers", mail("first"), enrolment={"triggers": triggers})
     await world.command(flow, "off")
-    await add_members(world, "newcomers", await world.person())
+    await world.join("selections/newcomers", await world.person())
     await world.command(flow, "run")
     await world.settled(flow)
     assert await world.participants(flow) == []

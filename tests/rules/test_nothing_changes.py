@@ -12,7 +12,6 @@ from activities.life.lifecycle import COMMANDS, TABLE
 from flows.outcome import Reason, Status
 from store.flows import FlowRow, FlowStatus
 from store.journeys import ParticipantRow
-from tests.rules.given import subscription_type
 from tests.support.dump import contents
 from tests.support.running import Running, problem
 from tests.support.world import World, mail, wait
@@ -164,7 +163,7 @@ async def test_SAFE_5_of_events_people_and_files(still_ferd: Running) -> None:
     flow, _ = await in_status(world, FlowStatus.RUNNING)
     person = await world.person()
     await world.selection("newcomers")
-    await subscription_type(world, "news")
+    await world.put("subscription-types/news")
     event = {"specversion": "1.0", "source": "shop", "id": "1", "type": "order.placed", "subject": f"person:{person}"}
     wrong: list[dict[str, Any]] = [
         {**event, "type": "placed"}, {**event, "id": ""}, {**event, "specversion": "0.3"}, {**event, "time": "noon"},

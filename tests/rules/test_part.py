@@ -9,6 +9,7 @@ from activities.counting.tally import counted
 from activities.crm.models import PersonIn
 from activities.enrolling.enrolment import Enrolled
 from flows.outcome import Reason, Refusal, Status
+from store.people import SelectionMember
 from tests.rules.given import (
     DAY,
     Doing,
@@ -18,12 +19,16 @@ from tests.rules.given import (
     out_or_at,
     quietly,
     resting,
-    subscription_type,
     when,
 )
 from tests.support.world import World, mail, now, wait
 
 CUSTOMER = when("person.category", "customer")
+
+
+async def _on_the_list_quietly(world: World, person: str) -> None:
+    row = SelectionMember(selection="out", person=person, at=now())
+    await world.db.write(lambda session: session.add(row))
 
 
 async def test_PART_1_every_check_has_its_own_outcome_and_they_come_in_order(world: World) -> None:
@@ -35,7 +40,7 @@ async def test_PART_1_every_check_has_its_own_outcome_and_they_come_in_order(wor
     everything: list[Doing] = [
         lambda person: quietly(world, person, category="customer"),
         lambda person: quietly(world, person, former_employee=True),
-        lambda person: world.selection("out", person),
+        lambda person: _on_the_list_quietly(world, person),
         lambda person: quietly(world, person, deleted_at=now()),
     ]
     people = [await world.person() for _ in range(5)]
@@ -64,7 +69,7 @@ async def test_PART_1_every_check_has_its_own_outcome_and_they_come_in_order(wor
 
 
 async def test_PART_2_who_may_not_be_written_to_drops_out_with_the_reason(world: World) -> None:
-    await subscription_type(world, "news")
+    await world.put("subscription-types/news")
     email = {"from": "hello@fjord.example", "reply_to": "same_as_from", "subscription": "news"}
     flow = await world.flow("write", mail("hello"), email=email)
     blocked = await world.person(email="Gone@X.example")
@@ -85,7 +90,7 @@ async def test_PART_2_who_may_not_be_written_to_drops_out_with_the_reason(world:
 
 async def test_PART_2_where_consent_is_required_it_has_to_be_recorded(world: World) -> None:
     """A transactional mail needs neither record nor subscription, and minds a withdrawal all the same."""
-    await subscription_type(world, "news")
+    await world.put("subscription-types/news")
     email = {"from": "a@b.example", "reply_to": "same_as_from", "subscription": "news", "consent": "required"}
     flow = await world.flow("required", mail("hello"), email=email)
     receipt = await world.flow("receipt", mail("receipt", transactional=True), email=email)

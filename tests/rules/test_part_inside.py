@@ -13,7 +13,7 @@ from activities.dispatcher import Dispatcher
 from activities.journeys.standing import Standing
 from flows.outcome import Reason
 from store.journeys import ParticipantRow
-from tests.rules.given import add_members, left, resting, when
+from tests.rules.given import left, resting, when
 from tests.support.running import Running, expect, problem
 from tests.support.waiting import eventually
 from tests.support.world import World, mail, now, wait
@@ -28,7 +28,7 @@ async def _left_the_company(world: World, person: str) -> None:
 
 
 async def _excluded(world: World, person: str) -> None:
-    await add_members(world, "out", person, triggers=False)
+    await world.join("selections/out", person, fire_triggers=False)
 
 
 async def _succeeded(world: World, person: str) -> None:

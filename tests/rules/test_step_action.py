@@ -7,7 +7,7 @@ from sqlmodel import Session
 from activities.enrolling.events import Event
 from flows.outcome import Reason, Status
 from store.journeys import EventRow
-from tests.rules.given import DAY, HOUR, ended, enrolled_people, form, is_member, left, resting, steps_passed, when
+from tests.rules.given import DAY, HOUR, ended, enrolled_people, is_member, left, resting, steps_passed, when
 from tests.support.world import World, mail, now, wait
 from workflows.contract import RecordAction
 
@@ -93,8 +93,8 @@ async def test_STEP_14_the_event_that_enrolled_somebody_ends_no_wait(world: Worl
 async def test_STEP_14_a_click_counts_from_the_latest_mail_with_the_link_all_else_from_the_step_before(
     world: World,
 ) -> None:
-    await form(world, "contact-me")
-    await world.link("offer", "https://fjord.example/offer")
+    await world.put("forms/contact-me")
+    await world.put("links/offer", url="https://fjord.example/offer")
     await world.content("with-link", html='<a href="{{ links.offer }}">Offer</a>')
     click, submit = {"event": "link_clicked", "link": "offer"}, {"event": "form_submitted", "form": "contact-me"}
 
@@ -175,7 +175,7 @@ async def test_STEP_14_the_person_comes_to_match_a_condition(world: World) -> No
         await resting(world, participant, "answer")
     await world.change(changed, category="prospect")
     await world.change(changed, category="customer")
-    await world.join("vip", joined)
+    await world.join("selections/vip", joined)
     assert [await left(world, participant) for participant in participants] == [Reason.COMPLETED] * 3
     assert [await steps_passed(world, participant) for participant in participants] == [
         ["answer", "customer"],

@@ -4,7 +4,7 @@ from typing import Any
 
 from flows.outcome import Reason
 from store.people import Company, Selection
-from tests.rules.given import company, is_member, left, person_row, project
+from tests.rules.given import company, is_member, left, person_row
 from tests.support.world import World
 
 
@@ -54,7 +54,7 @@ async def test_STEP_3_all_changes_or_none(world: World) -> None:
 
 async def test_STEP_4_and_5_membership_comes_and_goes_and_repeating_it_is_fine(world: World) -> None:
     await world.selection("news")
-    await project(world, "fair")
+    await world.put("projects/fair")
 
     def step(id: str, kind: str, **groups: Any) -> dict[str, Any]:
         return {"id": id, "kind": kind, **groups}

@@ -17,7 +17,7 @@ from activities.crm.tasks import FollowUpIn, SaleIn
 from flows.outcome import Reason
 from store.people import Associate
 from store.work import FollowUp, RequestRow, Sale
-from tests.rules.given import company, left, project
+from tests.rules.given import company, left
 from tests.support.waiting import eventually
 from tests.support.world import World, now, wait
 
@@ -51,7 +51,7 @@ async def test_STEP_6_a_to_do_with_all_that_goes_with_it(world: World) -> None:
     """Its texts are filled in and safe, its date counted in the flow's working days, its maker named."""
     await associates(world, "liv")
     await phone(world)
-    await project(world, "fair")
+    await world.put("projects/fair")
     flow = await world.flow(
         "call",
         {

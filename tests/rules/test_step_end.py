@@ -12,10 +12,8 @@ from tests.rules.given import (
     company,
     ended,
     enrolled_people,
-    form,
     is_member,
     left,
-    project,
     quietly,
     resting,
     when,
@@ -105,9 +103,9 @@ async def test_STEP_17_finished_or_finished_with_success_each_with_its_own_flow(
 async def test_STEP_18_each_criterion_is_noticed_at_once_also_during_a_wait(world: World) -> None:
     firm = await company(world, category="prospect")
     await world.selection("vip")
-    await project(world, "fair")
-    await form(world, "contact-me")
-    await world.link("offer", "https://fjord.example/offer")
+    await world.put("projects/fair")
+    await world.put("forms/contact-me")
+    await world.put("links/offer", url="https://fjord.example/offer")
     criteria: list[dict[str, Any]] = [
         CUSTOMER,
         when("company.category", "customer"),
@@ -130,7 +128,7 @@ async def test_STEP_18_each_criterion_is_noticed_at_once_also_during_a_wait(worl
     patch, write = world.core.crm.companies.patch, world.core.dispatcher.write
     await world.change(people[0], category="customer")
     await write(lambda session: patch(session, firm, {"category": "customer"}, now()) and None)
-    await world.join("vip", people[2])
+    await world.join("selections/vip", people[2])
     happenings: list[tuple[str, dict[str, Any]]] = [
         ("added_to_project", {"project": "fair"}),
         ("form_submitted", {"form": "contact-me", "fields": {}}),

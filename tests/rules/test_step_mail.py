@@ -92,7 +92,7 @@ async def test_STEP_1_without_contact_and_fallback_the_step_decides(world: World
 
 
 async def test_STEP_1_the_content_arrives_filled_in_tracked_and_with_attachments(world: World) -> None:
-    await world.link("offer", "https://fjord.example/offer")
+    await world.put("links/offer", url="https://fjord.example/offer")
     await _file(world, "always.pdf", b"always")
     await _file(world, "brochure.pdf", b"brochure")
     await world.content(

@@ -5,7 +5,7 @@ from typing import Any
 
 from flows.outcome import Reason, Status
 from flows.steps.split import draw
-from tests.rules.given import company, form, is_member, left, resting, steps_passed, when
+from tests.rules.given import company, is_member, left, resting, steps_passed, when
 from tests.support.world import World, mail, wait
 
 
@@ -24,8 +24,8 @@ def split(*branches: dict[str, Any], **settings: Any) -> dict[str, Any]:
 async def test_STEP_15_the_first_branch_that_matches_is_taken_then_all_go_on_below(world: World) -> None:
     """By data of the company and the person, a membership, what they did and wrote; everyone else has a way too."""
     firm = await company(world, employees=500)
-    await form(world, "contact-me")
-    await world.link("offer", "https://fjord.example/offer")
+    await world.put("forms/contact-me")
+    await world.put("links/offer", url="https://fjord.example/offer")
     submitted = {"event": "form_submitted", "form": "contact-me"}
     await world.selection("vip")
     flow = await world.flow(
@@ -67,7 +67,7 @@ async def test_STEP_15_the_first_branch_that_matches_is_taken_then_all_go_on_bel
 
 async def test_STEP_15_a_split_sees_the_action_that_ended_the_wait_before_it(world: World) -> None:
     """One event satisfies one wait; it has happened all the same."""
-    await world.link("offer", "https://fjord.example/offer")
+    await world.put("links/offer", url="https://fjord.example/offer")
     click = {"event": "link_clicked"}
     flow = await world.flow(
         "seen",

@@ -9,13 +9,10 @@ from activities.crm.models import PersonIn
 from activities.enrolling.enrolment import Enrolled
 from flows.outcome import Reason, Refusal, Status
 from tests.rules.given import (
-    add_members,
     closed_now,
     ended,
     enrolled_people,
-    form,
     left,
-    project,
     quietly,
     resting,
     when,
@@ -36,9 +33,9 @@ async def test_TRIG_1_each_event_enrols_the_person_it_happened_to(still_world: W
     world = still_world
     await world.selection("vip")
     await world.selection("others")
-    await project(world, "fair")
-    await form(world, "contact-me")
-    await world.link("offer", "https://fjord.example/offer")
+    await world.put("projects/fair")
+    await world.put("forms/contact-me")
+    await world.put("links/offer", url="https://fjord.example/offer")
     norwegian = when("person.country", "NO")
     triggers: dict[str, dict[str, Any]] = {
         "person_created": {"when": norwegian},
@@ -69,9 +66,9 @@ async def test_TRIG_1_each_event_enrols_the_person_it_happened_to(still_world: W
         await world.happens(event, await world.person(), **wrong)
 
     expected["added_to_selection"], expected["added_to_project"], other = [await world.person() for _ in range(3)]
-    await add_members(world, "vip", expected["added_to_selection"])
-    await add_members(world, "others", other)
-    await add_members(world, "fair", expected["added_to_project"])
+    await world.join("selections/vip", expected["added_to_selection"])
+    await world.join("selections/others", other)
+    await world.join("projects/fair", expected["added_to_project"])
     await twice(
         "form_submitted",
         {"form": "contact-me", "fields": {"budget": "1000"}},
@@ -103,10 +100,10 @@ async def test_TRIG_1_what_is_done_in_bulk_fires_triggers_only_if_asked_to(still
     await load("created", False)
     await load("updated", False)
     members = [await world.person(), await world.person()]
-    await add_members(world, "vip", members[0], triggers=False)
+    await world.join("selections/vip", members[0], fire_triggers=False)
     assert await enrolled_people(world, flow) == []
     await load("updated again", True)
-    await add_members(world, "vip", members[1])
+    await world.join("selections/vip", members[1])
     imported, joined = await enrolled_people(world, flow)
     assert imported not in members
     assert joined == members[1]
@@ -214,7 +211,7 @@ async def test_TRIG_5_who_is_put_on_the_list_leaves_at_once_also_out_of_a_wait(w
     participants = [await world.enrol(flow, person) for flow in flows.values()]
     for participant, step in zip(participants, steps.values(), strict=True):
         await resting(world, participant, step["id"])
-    await add_members(world, "staff", person, triggers=triggers)
+    await world.join("selections/staff", person, fire_triggers=triggers)
     assert [await left(world, participant) for participant in participants] == [Reason.EXCLUDED] * 3
     assert world.inbox.mails == []
 

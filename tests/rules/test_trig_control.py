@@ -121,7 +121,7 @@ async def test_TRIG_12_success_inside_counts_once_and_within_the_time_that_is_se
 
 async def test_TRIG_12_a_link_or_form_is_no_criterion_beside_a_control_group(still_ferd: Running) -> None:
     world = still_ferd.world
-    await world.link("offer", "https://fjord.example")
+    await world.put("links/offer", url="https://fjord.example")
     flow = await world.save(
         world.definition(
             "link",

@@ -4,7 +4,7 @@ from typing import Any
 
 from activities.enrolling.jobs import PAGE
 from flows.outcome import Status
-from tests.rules.given import add_members, enrolled_people, project, when
+from tests.rules.given import enrolled_people, when
 from tests.rules.test_trig_bulk import people
 from tests.support.running import Running, expect, problem
 from tests.support.world import World, wait
@@ -22,19 +22,19 @@ async def matching(world: World) -> tuple[dict[str, Any], list[str]]:
     """Triggers of every sort with people who match them; the settings of enrolment, and who is to come in."""
     await world.selection("vip")
     await world.selection("staff")
-    await project(world, "fair")
+    await world.put("projects/fair")
     norwegians = [await world.person(country="NO") for _ in range(5)]
     swede, small, stranger, staff = [await world.person(country=country) for country in ("SE", "NO", "NO", "NO")]
     vip, guest, buyer, both, clicker = norwegians
-    await add_members(world, "vip", vip, both, swede, staff, triggers=False)
-    await add_members(world, "staff", staff, stranger, triggers=False)
-    await add_members(world, "fair", guest, triggers=False)
+    await world.join("selections/vip", vip, both, swede, staff, fire_triggers=False)
+    await world.join("selections/staff", staff, stranger, fire_triggers=False)
+    await world.join("projects/fair", guest, fire_triggers=False)
     await world.happens("order.placed", buyer, amount=101)
     await world.happens("order.placed", buyer, amount=1)  # the latest does not match, an earlier one does
     await world.happens("order.placed", both, amount=200)
     await world.happens("order.placed", small, amount=100)
     await world.happens("link_clicked", clicker, link="offer")
-    await world.link("offer", "https://fjord.example")
+    await world.put("links/offer", url="https://fjord.example")
     triggers = [
         {"event": "added_to_selection", "selection": "vip"},
         {"event": "added_to_project", "project": "fair"},

@@ -61,7 +61,7 @@ async def test_TRIG_1_a_schedule_enrols_the_members_of_the_moment(world: World) 
     await handle.trigger()
     await eventually(lambda: enrolled_people(world, flow), [first].__eq__)
     # Paused: who has joined meanwhile comes in and queues; who took part does not come again.
-    await world.join("newcomers", second)
+    await world.join("selections/newcomers", second)
     await world.command(flow, "pause")
     await world.settled(flow)
     first_at = (await handle.describe()).info.recent_actions[-1].started_at.replace(microsecond=0)

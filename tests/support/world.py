@@ -24,7 +24,6 @@ from activities.core import Core
 from activities.crm.suppression import Suppression
 from activities.editing import versions
 from activities.enrolling.enrolment import Enrolled, Proposal
-from activities.enrolling.events import Event
 from activities.life.commands import Commanded
 from activities.outside import choice
 from api.engine import Engine
@@ -36,8 +35,7 @@ from store.columns import new_id
 from store.database import Database
 from store.flows import FlowRow, FlowStatus
 from store.journeys import EffectRow, JournalRow, MessageRow, ParticipantRow
-from store.library import ContentRow, LinkRow
-from store.people import Person, Selection, SelectionMember
+from store.people import Person
 from tests.support.apps import borrowed, caller
 from tests.support.inbox import Inbox
 from tests.support.waiting import eventually
@@ -46,6 +44,7 @@ from workflows.contract import Command, flow_id, journey_id
 
 UI = "http://temporal.example:8233"
 FILE = {"Content-Type": "application/json"}
+SHOP = "https://shop.example"
 SENDER = {"from": "hello@fjord.example", "reply_to": "same_as_from"}
 
 
@@ -77,7 +76,7 @@ class World:
         """The id that a flow of this name has here."""
         return f"{name}-{self.suffix}"
 
-    # --- people and content ---------------------------------------------------------------------------------------
+    # --- people, content and events ---------------------------------------------------------------------------------
 
     async def person(self, **fields: Any) -> str:
         """A person with an address of its own."""
@@ -101,38 +100,32 @@ class World:
 
         await self.core.dispatcher.write(work)
 
+    async def put(self, path: str, **fields: Any) -> None:
+        """Create or replace something of the CRM or the library; without another name it bears its id."""
+        taken(await self.api.put(f"/v1/{path}", json={"name": path.rpartition("/")[2], **fields}))
+
     async def content(self, id: str = "mail", **fields: Any) -> None:
         """A prepared e-mail."""
-        given = {"name": id, "state": "ready", "subject": id, "html": "<p>Hello</p>", "text": "Hello", **fields}
-        await self.db.write(
-            lambda session: session.merge(ContentRow(id=id, created_at=now(), updated_at=now(), **given))
-        )
-
-    async def link(self, id: str, url: str) -> None:
-        """A registered link."""
-        row = LinkRow(id=id, name=id, url=url, created_at=now(), updated_at=now())
-        await self.db.write(lambda session: session.add(row))
+        given = {"state": "ready", "subject": id, "html": "<p>Hello</p>", "text": "Hello", **fields}
+        await self.put(f"content/{id}", **given)
 
     async def selection(self, id: str, *people: str) -> None:
         """A selection with members."""
+        await self.put(f"selections/{id}")
+        if people:
+            await self.join(f"selections/{id}", *people, fire_triggers=False)
 
-        def work(session: Any) -> None:
-            session.merge(Selection(id=id, name=id, created_at=now(), updated_at=now()))
-            session.flush()
-            session.add_all(SelectionMember(selection=id, person=person, at=now()) for person in people)
+    async def join(self, group: str, *people: str, fire_triggers: bool | None = None) -> None:
+        """Put people into a group: `selections/ID` or `projects/ID`."""
+        asked = {} if fire_triggers is None else {"fire_triggers": fire_triggers}
+        taken(await self.api.post(f"/v1/{group}/members", json={"people": people}, params=asked))
 
-        await self.db.write(work)
-
-    async def join(self, selection: str, person: str) -> None:
-        """Put a person on a selection, with the event that tells so."""
-
-        def work(session: Any) -> None:
-            session.add(SelectionMember(selection=selection, person=person, at=now()))
-            self.core.events.occur(
-                session, type="added_to_selection", person=person, at=now(), data={"selection": selection}
-            )
-
-        await self.core.dispatcher.write(work)
+    async def happens(self, type: str, person: str, at: datetime | None = None, **data: Any) -> None:
+        """Something happens to a person, and another program tells it."""
+        event = {"id": new_id("evt"), "source": SHOP, "type": type, "subject": f"person:{person}", "data": data}
+        told = event if at is None else {**event, "time": at.isoformat()}
+        [answer] = taken(await self.api.post("/v1/events", json=told))["items"]
+        assert answer["outcome"] == "accepted", answer
 
     # --- flows ----------------------------------------------------------------------------------------------------
 
@@ -279,11 +272,6 @@ class World:
                 select(MessageRow).where(col(MessageRow.flow) == flow).order_by(col(MessageRow.at))
             ).all()
         )
-
-    async def happens(self, type: str, person: str, at: datetime | None = None, **data: Any) -> None:
-        """Something happens to a person."""
-        event = Event(type, at or now(), person, data=data)
-        await self.core.dispatcher.write(lambda session: self.core.events.take(session, event, now()) and None)
 
     async def count(self, table: type[Any], *where: Any) -> int:
         """How many rows a table has."""
