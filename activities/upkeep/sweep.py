@@ -131,7 +131,7 @@ def _unstarted(session: Session, before: datetime) -> list[Asked]:
         .join(FlowRow, col(FlowRow.id) == col(ParticipantRow.flow))
         .where(~col(ParticipantRow.started), col(ParticipantRow.status) == Status.ACTIVE)
         .where(col(ParticipantRow.enrolled_at) < before)
-        .order_by(col(ParticipantRow.enrolled_at))
+        .order_by(col(ParticipantRow.enrolled_at), col(ParticipantRow.number))  # in the order in which they came
         .limit(MOST)
     )
     return [

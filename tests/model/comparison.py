@@ -7,9 +7,11 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from activities.counting.statistics import statistics
+from activities.desk.attention import entries
 from activities.desk.participants import reason_of, status_of
 from flows.experiment import Arm
 from flows.outcome import Status
+from store.enrolments import EnrolmentJob
 from store.flows import FlowRow
 from store.journeys import EffectRow, ParticipantRow
 from store.people import Person, SelectionMember
@@ -51,6 +53,12 @@ def _compare(session: Session, driver: Driver, model: Model) -> None:
     for member in session.scalars(select(SelectionMember)):
         members[member.person].add(member.selection)
     _same(members, {id: one.groups for id, one in model.people.items()})
+    jobs = session.scalars(select(EnrolmentJob).order_by(col(EnrolmentJob.at))).all()
+    _same(
+        {id: [_done(job) for job in jobs if job.flow == id] for id in flows},
+        {id: [(job.done, job.enrolled, dict(job.refused)) for job in life.jobs] for id, life in model.flows.items()},
+    )
+    _same({"to look at": _attention(session)}, {"to look at": _wanted_attention(model)})
     names = list(model.people)
     _same({"sent": [names[int(number[-1])] for number in driver.sent]}, {"sent": model.sent})
     if driver.hearing:
@@ -103,6 +111,26 @@ def _wanted_stand(one: Participation, model: Model) -> tuple[Any, ...]:
     place = (one.step, one.since) if status is Status.ACTIVE else ()
     met = one.met, one.arm is not None and one.converted
     return status, reason, place, one.holds if status.inside else [], one.passed, met
+
+
+def _done(job: EnrolmentJob) -> tuple[Any, ...]:
+    assert job.refused == sum(job.refusals.values())
+    return job.done, job.enrolled, job.refusals
+
+
+def _attention(session: Session) -> list[tuple[str, str, str]]:
+    return sorted((entry.participant, entry.step, entry.reason) for entry in entries(session, "", 1_000))
+
+
+def _wanted_attention(model: Model) -> list[tuple[str, str, str]]:
+    """PART_4, SAFE_2, SAFE_3: who fails, whose journey is lost, and what nobody knows of."""
+    held = [
+        (one.id, one.step, "failing" if one.failing else "lost")
+        for one in model.everyone
+        if (one.failing or one.lost) and model.read(one)[0] is Status.ACTIVE
+    ]
+    unknown = [(one.id, step, "unknown") for one in model.everyone for step, how in one.did.items() if how == "unknown"]
+    return sorted(held + unknown)
 
 
 def _counted(numbers: Any) -> dict[str, Any]:

@@ -21,7 +21,10 @@ WAYS = (("no", ("n", "doze")), ("de", ("d",)))
 LISTENS = timedelta(days=5)
 DOZES = timedelta(days=2)
 OUT, CHOSEN = "out", "chosen"
-"""The exclusion list, and the selection into which exits put people."""
+"""The exclusion list, and the selection into which exits put people, and which jobs enrol."""
+
+PAGE = 2
+"""So many people of a job are proposed in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)

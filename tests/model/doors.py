@@ -6,7 +6,7 @@ from flows.experiment import Arm, arm_of
 from flows.outcome import Reason, Refusal, Status
 from flows.units import Share
 from store.flows import TAKES_PEOPLE
-from tests.model.design import CHOSEN
+from tests.model.design import CHOSEN, PAGE
 from tests.model.state import Participation, State
 
 
@@ -62,6 +62,23 @@ class Doors(State):
         if any(self.read(one)[0].inside for one in before):
             return Refusal.ALREADY_ACTIVE
         return Refusal.ONCE if before and life.design.once and not again else None
+
+    def enrol(self, flow: str, now: datetime) -> None:
+        """TRIG_11: page by page, until nobody is left, or the worker is killed after so many `pages`."""
+        life = self.flows[flow]
+        for job in life.jobs:
+            while not job.done and self.pages != 0:
+                members = sorted(id for id, person in self.people.items() if CHOSEN in person.groups and id > job.after)
+                for person in members[:PAGE]:
+                    answer = self.propose(flow, person, now, again=job.again)
+                    if isinstance(answer, Refusal):
+                        job.refused[answer] += 1
+                    else:
+                        job.enrolled += 1
+                    job.after = person
+                job.done = not members
+                if self.pages is not None:
+                    self.pages -= 1
 
     def leave(self, one: Participation, reason: Reason) -> None:
         """Out, with a reason."""

@@ -28,6 +28,8 @@ from flows.outcome import Refusal
 from flows.ports import Done as Sent
 from flows.ports import NotDone, Silence, Sms
 from store.database import Database
+from store.enrolments import JobSource
+from store.flows import FlowRow
 from store.people import Person, Selection
 from tests.model.design import CHOSEN, OUT
 from workflows.contract import Done, Hold, Perform, Plan, Wait
@@ -36,6 +38,10 @@ T = TypeVar("T")
 Lost = Literal["before", "after"]
 Provider = Literal["works", "refuses", "is silent"]
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+
+class _Stopped(Exception):
+    """The worker dies between two pages of its work."""
 
 
 class _Killed(Exception):
@@ -87,6 +93,7 @@ class Driver:
         self.working = True
         self.hearing = True
         self.lost: Lost | None = None
+        self.pages: int | None = None
         self.provider: Provider = "works"
         self.sent: list[str] = []
         self.began: list[str] = []
@@ -94,9 +101,10 @@ class Driver:
         self._plans: dict[str, Plan] = {}
         self._woken: set[str] = set()
         self._changed: set[str] = set()
+        self._terminated: set[str] = set()
         db.killed = False
         db.empty()
-        self.core = Core.build(db, cast(Client, _Temporal()), clock=lambda: self.now)
+        self.core = Core.build(db, cast(Client, _Temporal(self._terminated)), clock=lambda: self.now)
         self.core.dispatcher._tell = self._hear  # type: ignore[method-assign]
 
     def write(self, work: Callable[[Session], T]) -> T:
@@ -131,13 +139,23 @@ class Driver:
         proposal = Proposal(flow, person, "api", again=again)
         return self.write(lambda session: self.core.enrolment.propose(session, proposal, self.now))
 
+    def enrol(self, flow: str, *, again: bool) -> None:
+        """The selection, by a job."""
+
+        def work(session: Session) -> None:
+            row = session.get_one(FlowRow, flow)
+            self.core.jobs.begin(session, row, JobSource.SELECTION, self.now, selection=CHOSEN, again=again)
+
+        self.write(work)
+
     def happens(self, event: Event) -> None:
         """By the API."""
         self.write(lambda session: self.core.events.take(session, event, self.now) and None)
 
     def moments(self) -> set[datetime]:
         """When something happens by itself."""
-        waits = {plan.until for plan in self._plans.values() if isinstance(plan, Wait) and plan.until is not None}
+        there = [plan for id, plan in self._plans.items() if id not in self._terminated]
+        waits = {plan.until for plan in there if isinstance(plan, Wait) and plan.until is not None}
         return waits | {at for at in map(self._next_at, self.flows) if at is not None}
 
     def _next_at(self, flow: str) -> datetime | None:
@@ -148,12 +166,23 @@ class Driver:
     def settle(self) -> None:
         """As far as the worker comes now."""
         if self.working:
-            self.loop.run_until_complete(self._settle())
+            try:
+                self.loop.run_until_complete(self._settle())
+            except _Stopped:
+                self.working = self.hearing = False
 
     def hear_again(self) -> None:
         """Temporal is back, and the sweep tells what it missed."""
         self.hearing = True
         self.loop.run_until_complete(self.core.sweep.once())
+
+    def terminate(self, id: str) -> bool:
+        """End a journey in Temporal, if it is not over, and have the sweep find that."""
+        if id not in self._plans or isinstance(self._plans[id], Done) or id in self._terminated:
+            return False
+        self._terminated.add(id)
+        self.loop.run_until_complete(self.core.sweep.once())
+        return True
 
     async def _settle(self) -> None:
         for flow in self.flows:
@@ -162,10 +191,16 @@ class Driver:
                 await self.core.dispatcher.write(partial(self._carry_out, flow))
         moved = True
         while moved or self._changed:
-            changed, self._changed = self._changed, set()
-            for flow in sorted(changed, key=self.flows.index):
-                await self.core.background.settle(flow, lambda _: None)
+            for flow in sorted(self._changed, key=self.flows.index):
+                await self.core.background.settle(flow, self._progress)
+                self._changed.discard(flow)
             moved = any([await self._goes(id) for id in list(self._plans)])
+
+    def _progress(self, told: str) -> None:
+        if self.pages is not None and told.startswith("enrolled"):
+            self.pages -= 1
+            if self.pages == 0:
+                raise _Stopped
 
     def _carry_out(self, flow: str, session: Session) -> None:
         carry_out(session, self.core.definitions, self.core.crm.catalog(session), self.core.jobs, flow, self.now)
@@ -175,7 +210,11 @@ class Driver:
         if not self.hearing:
             return
         if isinstance(what, StartJourney):
-            if what.participant not in self._plans:
+            if what.again and what.participant in self._terminated:
+                self._terminated.remove(what.participant)
+                self._plans[what.participant] = what.plan
+                self._woken.add(what.participant)
+            elif what.participant not in self._plans:
                 self._plans[what.participant] = what.plan
                 self.began.append(what.participant)
         elif isinstance(what, WakeJourney):
@@ -192,7 +231,7 @@ class Driver:
 
     async def _step(self, id: str) -> bool:
         plan = self._plans[id]
-        if isinstance(plan, Done):
+        if isinstance(plan, Done) or id in self._terminated:
             return False
         if id in self._woken:
             self._woken.discard(id)
@@ -242,14 +281,20 @@ class Driver:
 
 
 class _Temporal:
-    """What the sweep asks of a client: every journey is there, and none was broken off."""
+    """What the sweep asks of a client: every journey is there, but those that were terminated."""
+
+    def __init__(self, terminated: set[str]) -> None:
+        self._terminated = terminated
 
     async def list_workflows(self, _: str) -> AsyncIterator[Any]:
-        for journey in list[Any]():
-            yield journey
+        for id in sorted(self._terminated):
+            yield SimpleNamespace(id=id)
 
-    def get_workflow_handle(self, _: str) -> Any:
+    def get_workflow_handle(self, id: str) -> Any:
+        status = WorkflowExecutionStatus
+        gone = id.rpartition("/")[2] in self._terminated
+
         async def describe() -> Any:
-            return SimpleNamespace(status=WorkflowExecutionStatus.RUNNING)
+            return SimpleNamespace(status=status.TERMINATED if gone else status.RUNNING)
 
         return SimpleNamespace(describe=describe)

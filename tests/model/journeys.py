@@ -33,8 +33,16 @@ class Journeys(Doors):
 
     def settle(self, now: datetime) -> None:
         """Everyone goes as far as they may go now."""
-        while any([self._admit(flow, now) for flow in self.flows] + [self._goes(one, now) for one in [*self.began]]):
-            pass
+        moved = True
+        while moved:
+            moved = False
+            for flow in self.flows:
+                moved = self._admit(flow, now) or moved
+                self.enrol(flow, now)
+                if self.pages == 0:  # killed
+                    self.hearing = False
+                    return
+            moved = any([self._goes(one, now) for one in [*self.began]]) or moved
 
     def _admit(self, flow: str, now: datetime) -> bool:
         """LIFE_4, LIFE_5, LIFE_7: what follows a command: cancelled, let in from the queue, finished."""

@@ -27,14 +27,14 @@ from activities.life import brakes, commands, schedules
 from activities.life.commands import CommandRefused, NotRunnable
 from activities.life.lifecycle import COMMANDS, allowed
 from api.versions import definition
-from flows.outcome import Refusal
-from store.flows import FlowVersion
+from flows.outcome import Refusal, Status
+from store.flows import TAKES_PEOPLE, FlowVersion
 from store.people import Person
 from tests.model.comparison import compare, recount
-from tests.model.design import OUT, Design, flow
+from tests.model.design import CHOSEN, OUT, Design, flow
 from tests.model.driver import Driver, WalkDatabase
 from tests.model.model import Model
-from tests.model.state import Life, Participation, Someone
+from tests.model.state import Job, Life, Participation, Someone
 from workflows.contract import Command
 
 MAIN, OTHER = "main", "other"
@@ -198,6 +198,18 @@ class Machine(RuleBasedStateMachine):
         assert (answer if isinstance(answer, Refusal) else None) == (wanted if isinstance(wanted, Refusal) else None)
         assert not isinstance(answer, Enrolled) or answer.status is wanted.status  # type: ignore[union-attr]
 
+    @rule(name=names, group=groups, again=st.booleans())
+    def enrols(self, name: str, group: list[str], again: bool, pages: int | None = None) -> None:
+        """TRIG_11: a selection, by a job; after so many pages the worker is killed."""
+        self.lists(CHOSEN, group, True)
+        if self.model.flows[name].status not in TAKES_PEOPLE:
+            return
+        self.model.flows[name].jobs.append(Job(again))
+        self.driver.enrol(name, again=again)
+        self.driver.pages = self.model.pages = pages
+        self.settle()
+        self.driver.pages = self.model.pages = None
+
     @rule(type=st.sampled_from(["order.placed", "order.wished"]), person=people, order=order_ids, cause=causes)
     def orders(self, type: str, person: str, order: str, cause: tuple[str, ...]) -> None:
         """TRIG_1, TRIG_10, TRIG_13: what triggers listen to."""
@@ -313,6 +325,14 @@ class Machine(RuleBasedStateMachine):
         assert wanted == self.may(lambda session: does(session, one.id, self.now), OperationRefused)
         self.settle()
 
+    @rule(back=recent)
+    def terminates(self, back: int) -> None:
+        """PART_4: a journey is ended in the Temporal UI."""
+        here = [one for one in self.model.everyone if one.status is Status.ACTIVE]
+        if here and self.driver.working and self.driver.terminate(here[-1 - back % len(here)].id):
+            self.model.terminate(here[-1 - back % len(here)])
+        self.settle()
+
     # --- edits --------------------------------------------------------------------------------------------------------
 
     @rule(
@@ -411,6 +431,7 @@ class Machine(RuleBasedStateMachine):
         if working and not self.driver.hearing:
             self.wait(timedelta(minutes=2))
             self.driver.hear_again()
+            self.model.hear_again()
         self.driver.working = working
         self.driver.lost = self.model.lost = lost
         self.driver.db.killed = killed
@@ -420,7 +441,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def loses_temporal(self) -> None:
         """Nothing reaches Temporal any more, and no worker gets work, until a worker comes back."""
-        self.driver.hearing = self.driver.working = False
+        self.driver.hearing = self.driver.working = self.model.hearing = False
         self.settle()
 
     def participation(self, back: int) -> Participation:
@@ -448,8 +469,9 @@ class Machine(RuleBasedStateMachine):
         self.driver.now += time
 
     def work(self) -> None:
+        working = self.driver.working
         self.driver.settle()
-        if self.driver.working:
+        if working:
             self.model.settle(self.now)
 
     def settle(self) -> None:

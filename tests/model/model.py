@@ -33,6 +33,8 @@ class Model(Journeys):
             elif to is FlowStatus.STOPPED:
                 self._end(life, Reason.FLOW_STOPPED)
                 life.scheduled = []
+            if to not in TAKES_PEOPLE:
+                self._end_jobs(life)
             life.status = to
         return True
 
@@ -52,6 +54,11 @@ class Model(Journeys):
     def _end(self, life: Life, reason: Reason) -> None:
         life.ends[life.generation] = reason
         life.generation += 1
+        self._end_jobs(life)
+
+    def _end_jobs(self, life: Life) -> None:
+        for job in life.jobs:
+            job.done = True
 
     def schedule(self, flow: str, given: Command, at: datetime) -> bool:
         """LIFE_14; not for a flow that no command leads on."""
@@ -165,17 +172,32 @@ class Model(Journeys):
             return True
         if operation == "cancel" and status is Status.CANCELLED:
             return True
-        if not status.inside or (operation in ("retry", "skip") and not one.failing):
+        if not status.inside or (operation == "skip" and not one.failing):
+            return False
+        if operation == "retry" and not one.failing and not one.lost:
             return False
         if operation == "cancel":
             self.leave(one, Reason.BY_HAND)
         elif operation in ("pause", "resume"):
             one.paused = operation == "pause"
-        else:
+        elif operation == "skip":
             one.failing = False
-            if operation == "skip":
-                one.passed.append(one.step)
+            one.passed.append(one.step)
+        else:
+            one.untold = one.lost and not self.hearing
+            one.failing = one.lost = False
         return True
+
+    def terminate(self, one: Participation) -> None:
+        """PART_4: its journey is gone from Temporal, and was found to be."""
+        one.lost = one.status is Status.ACTIVE
+
+    def hear_again(self) -> None:
+        """PART_4: whose retry Temporal has not heard of is lost as before, and listed again."""
+        self.hearing = True
+        for one in self.everyone:
+            one.lost = one.lost or (one.untold and one.status is Status.ACTIVE)
+            one.untold = False
 
     # --- edits --------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from store.flows import ALL, FlowStatus
-from tests.model.machine import Machine, groups, names, people
+from tests.model.machine import Machine, groups, names, people, recent
 
 
 class Walk(Machine):
@@ -62,3 +62,30 @@ class Walk(Machine):
         self.passes(100)
         self.passes(150)
         self.restarts(True, None, False, "works")
+
+    @rule(name=names, group=groups, again=st.booleans(), pages=st.integers(1, 3), hours=st.sampled_from([0, 1, 30]))
+    def is_killed_while_it_enrols(self, name: str, group: list[str], again: bool, pages: int, hours: int) -> None:
+        """TRIG_11: a worker dies between two pages of a job; the next carries on."""
+        self.restarts(True, None, False, "works")
+        self.enrols(name, group, again, pages)
+        self.no_difference()
+        if hours:
+            self.passes(hours)
+            self.no_difference()
+        self.restarts(True, None, False, "works")
+
+    @rule(
+        back=recent,
+        hours=st.sampled_from([0, 100]),
+        then=st.sampled_from(["retry", "retry", "skip", "pause", "cancel"]),
+    )
+    def loses_a_journey(self, back: int, hours: int, then: str) -> None:
+        """PART_4: it is listed as lost, and nothing but a retry brings it back."""
+        self.terminates(back)
+        self.no_difference()
+        if hours:
+            self.passes(hours)
+            self.no_difference()
+        lost = [number for number, one in enumerate(reversed(self.model.everyone)) if one.lost]
+        if lost:
+            self.operates(lost[0], then)

@@ -42,7 +42,7 @@ class Participation:
     """One participation. It stands at `step` since then, by the flow's `version`; an empty step is the flow's end.
 
     `rested` is how long a wait stood still, `acted` when it last did something, `order` what the latest event was
-    about. `did` are the effects that have begun, and how each went.
+    about. `did` are the effects that have begun, and how each went. `untold`: Temporal has not heard of its retry.
     """
 
     person: str
@@ -62,6 +62,8 @@ class Participation:
     reason: Reason | None = None
     paused: bool = False
     failing: bool = False
+    lost: bool = False
+    untold: bool = False
     met: bool = False
     converted: bool = False
     rested: timedelta = timedelta()
@@ -72,7 +74,18 @@ class Participation:
     @property
     def holds(self) -> list[str]:
         """Why it may not move, whatever its flow does (PART_4)."""
-        return [name for name, held in (("failing", self.failing), ("paused", self.paused)) if held]
+        return [name for name in ("failing", "lost", "paused") if getattr(self, name)]
+
+
+@dataclass
+class Job:
+    """The members of a selection, proposed page by page; `after` is the last who was."""
+
+    again: bool
+    after: str = ""
+    done: bool = False
+    enrolled: int = 0
+    refused: Counter[Refusal] = field(default_factory=Counter)
 
 
 @dataclass
@@ -85,6 +98,7 @@ class Life:
     generation: int = 1
     ends: dict[int, Reason] = field(default_factory=dict)
     scheduled: list[tuple[datetime, Command]] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
     refused: Counter[Refusal] = field(default_factory=Counter)
 
     @property
@@ -104,6 +118,8 @@ class State:
         self.brakes: set[str] = set()
         self.provider = "works"
         self.lost: str | None = None
+        self.hearing = True
+        self.pages: int | None = None
         self.sent: list[str] = []
 
     def read(self, one: Participation) -> tuple[Status, Reason | None]:

@@ -8,9 +8,12 @@ The ordinary profile walks the same walks each time. Many more, and others each 
 import asyncio
 import random
 
+import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from activities.enrolling import jobs
+from tests.model.design import PAGE
 from tests.model.driver import WalkDatabase
 from tests.model.scenes import Walk
 
@@ -26,9 +29,10 @@ BATCH = 9
 BATCHES = {"ferd": {"sqlite": 3, "postgresql": 1}, "deep": {"sqlite": 200, "postgresql": 20}}
 
 
-def test_whatever_happens_it_is_as_the_model_says(database_url: str) -> None:
+def test_whatever_happens_it_is_as_the_model_says(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """LIFE_3 to LIFE_12, LIFE_14 to LIFE_16, PART_1, PART_3 to PART_6, PART_8, PART_9, TRIG_1 to TRIG_6, TRIG_8,
-    TRIG_10, TRIG_12, TRIG_13, EDIT_1 to EDIT_6, STEP_13 to STEP_18, SAFE_1 to SAFE_3."""
+    TRIG_10 to TRIG_13, EDIT_1 to EDIT_6, STEP_13 to STEP_18, SAFE_1 to SAFE_3."""
+    monkeypatch.setattr(jobs, "PAGE", PAGE)
     db = WalkDatabase(database_url)
     profile = settings.get_current_profile_name()
     first = 0 if profile == "ferd" else random.randrange(1_000_000)
