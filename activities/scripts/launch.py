@@ -6,8 +6,9 @@ of it when the script has ended, when it is told to end (SIGTERM), and when the 
 
 What an entry point answers is printed as JSON; whatever it prints itself goes to its log.
 
-Only Linux hands orphans to a keeper; elsewhere what leaves the script's process group stays. So it does where a script
-kills its keeper, which has the same user: who runs scripts of strangers gives them a container of their own.
+Only Linux hands orphans to a keeper; elsewhere what leaves the script's process group stays. A script may kill its
+keeper, which has the same user: what it leaves then the worker finds by its environment, unless that is hidden too. Who
+runs scripts of strangers gives them a container of their own.
 """
 
 import ctypes

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ LONGEST_LOG = 64 * 1024
 """Bytes of log that are kept: the last ones."""
 ENDING = 10.0
 """Seconds that a keeper gets for ending what it keeps."""
+_SWEEPS = 200
+"""How often what was left is looked for: a process that ends may start another meanwhile."""
 HANDED_ON = "SCRIPT_"
 """Variables of the worker that begin so are handed on to scripts; all others are not."""
 
@@ -75,6 +78,8 @@ async def execute(how: Literal["exec", "call"], name: str, given: Mapping[str, A
             in_time = False
         finally:
             await _end(process)
+            if process.returncode != 0:  # perhaps killed, with its work undone
+                await asyncio.to_thread(_end_orphans, folder)
         output, log = _read(stdout), _read(stderr)
     text = log[-LONGEST_LOG:].decode("utf-8", "replace").replace("\0", "")
     if not in_time:
@@ -107,6 +112,21 @@ async def _end(keeper: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         keeper.kill()
         await keeper.wait()
+
+
+def _end_orphans(folder: str) -> None:
+    """Kill what was left by a script that killed its keeper: the run's folder stands in its environment."""
+    mark = f"TMPDIR={folder}".encode()
+    for _ in range(_SWEEPS):
+        left = False
+        for environment in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):  # another user's, or it has just ended
+                if mark in environment.read_bytes().split(b"\0"):
+                    os.kill(int(environment.parent.name), signal.SIGKILL)
+                    left = True
+        if not left:
+            return
+        time.sleep(0.01)
 
 
 def _how_it_ended(code: int) -> str:

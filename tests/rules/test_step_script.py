@@ -230,9 +230,10 @@ while len(list(told.iterdir())) < 2:
         ("print(1)", LIMITS, "done"),
         ("1/0", LIMITS, "failed"),
         ("os.kill(os.getpid(), signal.SIGKILL)", LIMITS, "failed"),
+        ("os.kill(os.getppid(), signal.SIGKILL); stay('itself')", LIMITS, "failed"),
         ("stay('itself')", Limits(4, 30, 2**29), "failed"),
     ],
-    ids=["ends", "crashes", "kills itself", "hangs and minds no signal"],
+    ids=["ends", "crashes", "kills itself", "kills its keeper", "hangs and minds no signal"],
 )
 async def test_STEP_12_nothing_of_a_script_that_runs_away_is_left(
     tmp_path: Path, then: str, limits: Limits, status: str
