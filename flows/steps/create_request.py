@@ -95,5 +95,7 @@ class CreateRequest(Creating):
                 ("owner",),
                 severity="warning",
             )
-        elif self.owner not in ("automatic", "nobody"):
+        if self.owner in ("automatic", "nobody"):
+            yield from unknown(catalog, ("associate",), self.fallback, "fallback")
+        else:
             yield from owner_problems(self.owner, self.fallback, catalog)

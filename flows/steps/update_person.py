@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from flows import fields
-from flows.catalog import Catalog
+from flows.catalog import Catalog, unknown
 from flows.comparisons import Value
 from flows.facts import Facts
 from flows.ports import Change, ChangePerson, FieldChange
@@ -16,6 +16,7 @@ from flows.steps.base import Action, Do, Move
 if TYPE_CHECKING:
     from flows.definition import Flow
 
+_SUBSCRIPTIONS = "person.subscriptions"
 _WAYS: tuple[Change, ...] = ("set", "clear", "add", "remove", "increase", "decrease", "copy")
 
 
@@ -100,6 +101,17 @@ class UpdatePerson(Action):
                     (change.change, place),
                 )
             seen.setdefault(change.field, change.change)
+            if change.field == _SUBSCRIPTIONS and change.change in ("set", "add", "remove"):
+                for index, type in _entries(change.value):
+                    yield from unknown(catalog, ("subscription_type",), type, change.change, change.field, *index)
+
+
+def _entries(value: object) -> Iterator[tuple[tuple[int, ...], str]]:
+    """Each entry of a value that may be one or several, and its place among them."""
+    if isinstance(value, tuple):
+        yield from (((index,), str(each)) for index, each in enumerate(value))
+    else:
+        yield (), str(value)
 
 
 def _mismatch(change: FieldChange) -> Problem | None:

@@ -51,7 +51,7 @@ def found(kind: str, settings: dict[str, Any]) -> list[Problem]:
         ("create_follow_up", {**TODO, "agenda": "{{ x }}"}, "/agenda", "“x” is unknown"),
         ("create_follow_up", {**TODO, "owner": "live"}, "/owner", "no associate “live”"),
         ("create_follow_up", {**TODO, "owner": "our_contact", "fallback": "live"}, "/fallback", "no associate"),
-        ("create_follow_up", {**TODO, "type": "visits"}, "/type", "no follow up type"),
+        ("create_follow_up", {**TODO, "type": "visits"}, "/type", "no follow-up type"),
         ("create_follow_up", {**TODO, "project": "far"}, "/project", "no project"),
         ("create_follow_up", {**TODO, "files": ["map"]}, "/files/0", "no file"),
         ("create_follow_up", {**TODO, "links": ["fjord.example"]}, "/links/0", "not a web address"),
