@@ -14,11 +14,14 @@ from tests.support.histories import recorded
 from workflows.contract import Done, JourneyInput
 from workflows.flow import FlowWorkflow
 from workflows.journey import JourneyWorkflow
+from workflows.recurrence import RecurrenceWorkflow
+from workflows.repeat import RepeatWorkflow
 
+WORKFLOWS = [JourneyWorkflow, FlowWorkflow, RepeatWorkflow, RecurrenceWorkflow]
 PATHS = {
     "welcome", "reference", "paused-by-signal", "cancelled-by-signal", "cancelled-in-temporal", "action-signalled",
     "early-signal", "flow-paused", "flow-life", "retried", "away-for-hours", "failing", "continued-as-new",
-    "local", "local-lost",
+    "local", "local-lost", "repeated", "repeat-unanswered", "recurrence",
 }  # fmt: skip
 
 
@@ -33,7 +36,7 @@ def test_every_path_is_recorded() -> None:
 
 @pytest.mark.parametrize("path", recorded(), ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
-    replayer = Replayer(workflows=[JourneyWorkflow, FlowWorkflow], data_converter=pydantic_data_converter)
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
     await replayer.replay_workflow(history_of(path))
 
 
