@@ -339,6 +339,7 @@ class Standing:
     def _stand(self, step: BaseStep, since: datetime, until: datetime | None, awaits: Sequence[str] = ()) -> None:
         if step.id != self.row.step:
             self._count({("waiting", self.row.step): -1, ("waiting", step.id): 1})
+            give_up(self.session, self.row, self.flow, self.now)  # done for another, or removed: it sends nothing here
         self.row.step, self.row.since, self.row.until, self.row.awaits = step.id, since, until, list(awaits)
         self.row.version = self.flow.version
 

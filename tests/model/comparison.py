@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -9,6 +10,7 @@ from sqlmodel import Session, col, select
 from activities.counting.statistics import statistics
 from activities.desk.attention import entries
 from activities.desk.participants import reason_of, status_of
+from activities.journeys.pace import Waiting, waiting
 from flows.experiment import Arm
 from flows.outcome import Status
 from store.enrolments import EnrolmentJob
@@ -18,6 +20,7 @@ from store.people import Person, SelectionMember
 from store.schedules import ScheduledCommand
 from tests.model.driver import Driver
 from tests.model.model import Model
+from tests.model.queue import LATE
 from tests.model.state import Participation
 
 
@@ -69,6 +72,9 @@ def _compare(session: Session, driver: Driver, model: Model) -> None:
         if not flow.deleted:
             numbers = statistics(session, flow, driver.core.definitions.current(session, flow))
             _same(_counted(numbers), _wanted_count(flow.id, model))
+            _same(
+                {"queue": waiting(session, flow.id, driver.now)}, {"queue": _wanted_queue(flow.id, model, driver.now)}
+            )
 
 
 def _same(seen: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -131,6 +137,18 @@ def _wanted_attention(model: Model) -> list[tuple[str, str, str]]:
     ]
     unknown = [(one.id, step, "unknown") for one in model.everyone for step, how in one.did.items() if how == "unknown"]
     return sorted(held + unknown)
+
+
+def _wanted_queue(flow: str, model: Model, now: datetime) -> Waiting:
+    """STEP_20: who waits for a place, and when the last of them leaves."""
+    life = model.flows[flow]
+    held = [
+        one.place[1] + life.still
+        for one in model.everyone
+        if one.flow == flow and one.step == "sms" and one.place and model.read(one)[0] is Status.ACTIVE
+    ]
+    places = [at for at in held if now - at < LATE]
+    return Waiting(len(places), max(places, default=None))
 
 
 def _counted(numbers: Any) -> dict[str, Any]:

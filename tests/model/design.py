@@ -31,8 +31,9 @@ PAGE = 2
 class Design:
     """One version of a flow.
 
-    `rests` are days; `share` is the control group's in percent; `hands` and `leaves` name other flows; `otherwise`
-    is for whom `listen` waited in vain, `others` for whom no branch of `fork` takes.
+    `rests` are days; `throttle` lets so many messages leave in an hour; `share` is the control group's in percent;
+    `hands` and `leaves` name other flows; `otherwise` is for whom `listen` waited in vain, `others` for whom no branch
+    of `fork` takes, `on_error` for whom no message could leave.
     """
 
     order: tuple[str, ...] = ORDER
@@ -47,6 +48,8 @@ class Design:
     keyed: bool = False
     freeze: bool = False
     share: int = 0
+    throttle: int | None = None
+    on_error: Literal["hold", "continue", "drop_out"] = "hold"
     then: Literal["finish", "continue"] | None = None
     guard: bool = False
     editable: bool = True
@@ -92,6 +95,8 @@ def flow(id: str, design: Design) -> Flow:
     }
     if design.share:
         settings["control_group"] = f"{design.share} percent"
+    if design.throttle is not None:
+        settings["throttle"] = {"flow": f"{design.throttle} per hour"}
     enrolment: dict[str, Any] = {
         "exclude": OUT,
         "once": design.once,
@@ -132,7 +137,7 @@ def _step(step: str, design: Design) -> dict[str, Any]:
         wanted = {"actions": [{"event": "order.paid"}], "within": within, "otherwise": design.otherwise}
         return {"id": step, "kind": "wait_for_action", **wanted, "exit": exit}
     if step == "sms":
-        return {"id": step, "kind": "send_sms", "text": "Hello"}
+        return {"id": step, "kind": "send_sms", "text": "Hello", "on_error": design.on_error}
     if step == "end":
         return {"id": step, "kind": "finish", **({"no_success": onward} if onward else {})}
     return {"id": step, "kind": "update_person", "increase": {f"person.custom.{step}": 1}}

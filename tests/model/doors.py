@@ -45,7 +45,7 @@ class Doors(State):
         for other in design.leaves if one.arm is not Arm.CONTROL else ():
             for each in self.inside(other):
                 if each.person == person:
-                    self.leave(each, Reason.LEFT_FOR_OTHER)
+                    self.leave(each, Reason.LEFT_FOR_OTHER, now)
         return one
 
     def _refusal(self, flow: str, person: str, key: str, *, again: bool, rounds: int) -> Refusal | None:
@@ -80,19 +80,36 @@ class Doors(State):
                 if self.pages is not None:
                     self.pages -= 1
 
-    def leave(self, one: Participation, reason: Reason) -> None:
+    def leave(self, one: Participation, reason: Reason, now: datetime) -> None:
         """Out, with a reason."""
         one.status, one.reason = reason.status, reason
+        self.give_up(one, now)
+
+    def give_up(self, one: Participation, now: datetime) -> None:
+        """STEP_20: those behind in the queue move up, and the last place goes back to it."""
+        life, mine, one.place = self.flows[one.flow], one.place, None
+        if mine is None or life.queue is None or mine[1] + life.still <= now:
+            return
+        if not one.generation == life.generation == life.queue.generation:
+            return
+        behind = [
+            (each.place, each) for each in self.everyone
+            if each.flow == one.flow and each.status is Status.ACTIVE and each.place is not None and each.place > mine
+        ]  # fmt: skip
+        for place, other in sorted(behind, key=lambda each: each[0]):
+            other.place, mine = mine, place
+            self.looks(other)
+        life.queue.give_back(mine[1])
 
     def finish(self, one: Participation, now: datetime, *, hand_over: bool) -> None:
         """STEP_17: at the flow's end; who had no success is handed over, if the end says so."""
-        self.leave(one, Reason.SUCCESS if one.met else Reason.COMPLETED)
+        self.leave(one, Reason.SUCCESS if one.met else Reason.COMPLETED, now)
         if hand_over and not one.met:
             self._propose_onward(one, now)
 
     def exit(self, one: Participation, reason: Reason, now: datetime) -> None:
         """STEP_16: out at a step that says so; then into a selection, and perhaps to another flow."""
-        self.leave(one, reason)
+        self.leave(one, reason, now)
         if not self.spared(one):
             self.people[one.person].groups.add(CHOSEN)
         self._propose_onward(one, now)

@@ -32,11 +32,11 @@ from store.enrolments import JobSource
 from store.flows import FlowRow
 from store.people import Person, Selection
 from tests.model.design import CHOSEN, OUT
-from workflows.contract import Done, Hold, Perform, Plan, Wait
+from workflows.contract import STEP_ATTEMPTS, Done, Hold, Perform, Plan, Wait
 
 T = TypeVar("T")
 Lost = Literal["before", "after"]
-Provider = Literal["works", "refuses", "is silent"]
+Provider = Literal["works", "refuses", "is silent", "is busy"]
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
 
@@ -251,23 +251,31 @@ class Driver:
         def enter(session: Session) -> Plan | Begun:
             return self.core.steps.enter(session, id, plan.position, plan.kind, self.now, in_store=plan.local)
 
-        answer = await self._ask(id, enter, "after" if self.lost == "before" else None)
-        if isinstance(answer, Begun):
-            answer = await self.core.dispatcher.write(partial(self._settled, id, answer, self._hand_over(answer)))
+        answer: Plan | Begun | None = None
+        for attempt in range(1, STEP_ATTEMPTS + 1):
+            answer = await self._ask(id, enter, "after" if self.lost == "before" else None)
+            if not isinstance(answer, Begun):
+                break
+            outcome = self._hand_over(answer)
+            settled = partial(self._settled, id, answer, outcome, last_try=attempt == STEP_ATTEMPTS)
+            answer = await self.core.dispatcher.write(settled)
+            if answer is not None:
+                break
         if self.lost == "after":
             answer = await self._ask(id, enter, None)
+        assert answer is not None
         assert not isinstance(answer, Begun)
         return answer
 
-    def _settled(self, id: str, begun: Begun, outcome: Sent | NotDone | Silence, session: Session) -> Plan | Begun:
-        plan = self.core.steps.settle(session, id, begun, outcome, self.now, last_try=False)
-        assert plan is not None
-        return plan
+    def _settled(
+        self, id: str, begun: Begun, outcome: Sent | NotDone | Silence, session: Session, *, last_try: bool
+    ) -> Plan | None:
+        return self.core.steps.settle(session, id, begun, outcome, self.now, last_try=last_try)
 
     def _hand_over(self, begun: Begun) -> Sent | NotDone | Silence:
         assert isinstance(begun.request, Sms)
-        if self.provider == "refuses":
-            return NotDone("no", retryable=False)
+        if self.provider in ("refuses", "is busy"):
+            return NotDone("no", retryable=self.provider == "is busy")
         self.sent.append(begun.request.to)
         return Sent() if self.provider == "works" else Silence("no answer")
 

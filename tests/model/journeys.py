@@ -11,8 +11,12 @@ from flows.outcome import Reason, Status
 from store.flows import GOES_ON, FlowStatus
 from tests.model.design import ACTS, CHANGES, DOZES
 from tests.model.doors import Doors
-from tests.model.places import instead
+from tests.model.places import instead, moved
+from tests.model.queue import LATE, PERIOD, Queue
 from tests.model.state import Paid, Participation
+from workflows.contract import STEP_ATTEMPTS
+
+GIVES_UP = timedelta(days=1)
 
 
 class Journeys(Doors):
@@ -27,22 +31,24 @@ class Journeys(Doors):
                 yield from filter(None, [self._deadline(one)])
 
     def _deadline(self, one: Participation) -> datetime | None:
+        if one.step == "sms":
+            return one.until
         design = self.flows[one.flow].design
         length = {"rest": timedelta(days=design.rests), "doze": DOZES, "listen": design.listens}.get(one.step)
         return None if length is None else one.since + one.rested + length
 
     def settle(self, now: datetime) -> None:
         """Everyone goes as far as they may go now."""
-        moved = True
-        while moved:
-            moved = False
+        again = True
+        while again:
+            again = False
             for flow in self.flows:
-                moved = self._admit(flow, now) or moved
+                again = self._admit(flow, now) or again
                 self.enrol(flow, now)
                 if self.pages == 0:  # killed
                     self.hearing = False
                     return
-            moved = any([self._goes(one, now) for one in [*self.began]]) or moved
+            again = any([self._goes(one, now) for one in [*self.began]]) or again
 
     def _admit(self, flow: str, now: datetime) -> bool:
         """LIFE_4, LIFE_5, LIFE_7: what follows a command: cancelled, let in from the queue, finished."""
@@ -51,7 +57,10 @@ class Journeys(Doors):
             if one.flow != flow or not one.status.inside:
                 continue
             if one.generation < life.generation:
-                self.leave(one, life.ends[one.generation])
+                self.leave(one, life.ends[one.generation], now)
+            elif one.status is Status.ACTIVE and life.status in GOES_ON and not self.paused(flow):
+                if one.step in moved(life.versions[one.version - 1], life.design):
+                    self.looks(one)
             elif one.status is Status.QUEUED and life.status in GOES_ON and not self.paused(flow):
                 one.status, one.version = Status.ACTIVE, len(life.versions)
                 self._stand(one, life.design.order[0], now)
@@ -62,10 +71,10 @@ class Journeys(Doors):
         return changed
 
     def _goes(self, one: Participation, now: datetime) -> bool:
-        moved = False
+        further = False
         while one in self.everyone and one.status is Status.ACTIVE and self._moves(one, now):
-            moved = True
-        return moved
+            further = True
+        return further
 
     def _moves(self, one: Participation, now: datetime) -> bool:
         """PART_1, PART_4: whether the participant has come further."""
@@ -74,7 +83,7 @@ class Journeys(Doors):
             return False
         out = self._out(one)
         if out is not None:
-            self.leave(one, out)
+            self.leave(one, out, now)
             return True
         if one.step and one.step not in life.design.steps:
             self._stand(one, self._place(one), now)
@@ -126,6 +135,8 @@ class Journeys(Doors):
 
     def _acts(self, one: Participation, now: datetime) -> bool:
         """SAFE_1: once."""
+        if one.until is not None and now < one.until:
+            return False
         if self.spared(one):
             self._passes(one, now)
             return True
@@ -139,19 +150,66 @@ class Journeys(Doors):
         return self._texts(one, now)
 
     def _texts(self, one: Participation, now: datetime) -> bool:
-        """SAFE_2, SAFE_3: a message leaves, and it may not arrive."""
-        one.acted = now
+        """SAFE_2, SAFE_3: a message leaves, and it may not arrive; what can be tried again is, for a day."""
+        for _ in range(STEP_ATTEMPTS):
+            if not self._may_leave(one, now):
+                return False
+            one.acted = one.texted = now
+            one.planned = one.planned or now
+            one.tries += 1
+            one.did["sms"] = self._sends(one)
+            if one.did["sms"] != "failed":
+                self._passes(one, now)
+                return True
+            if self.provider == "refuses" or now - one.planned >= GIVES_UP:
+                return self._fails(one, now)
+            if one.tries > STEP_ATTEMPTS:
+                break
+        rounds = max(0, one.tries - STEP_ATTEMPTS)
+        one.until = now + min(timedelta(hours=1), timedelta(minutes=1) * 2**rounds)
+        return False
+
+    def _sends(self, one: Participation) -> str:
         if self.lost == "before":
-            one.did[one.step] = "unknown"
-        else:
-            if self.provider != "refuses":
-                self.sent.append(one.person)
-            one.did[one.step] = {"works": "done", "refuses": "failed", "is silent": "unknown"}[self.provider]
-        if one.did[one.step] == "failed":
-            one.failing = True
-            return False
-        self._passes(one, now)
+            return "unknown"
+        if self.provider in ("works", "is silent"):
+            self.sent.append(one.person)
+        return {"works": "done", "is silent": "unknown"}.get(self.provider, "failed")
+
+    def _fails(self, one: Participation, now: datetime) -> bool:
+        """SAFE_3: it is held alone, unless the step says otherwise."""
+        match self.flows[one.flow].design.on_error:
+            case "hold":
+                one.failing = True
+                return False
+            case "continue":
+                self._passes(one, now)
+            case "drop_out":
+                self.leave(one, Reason.STEP_FAILED, now)
         return True
+
+    def _may_leave(self, one: Participation, now: datetime) -> bool:
+        """STEP_20, LIFE_12: it has a place, and its time has come. The queue stands still while the flow is paused."""
+        life = self.flows[one.flow]
+        one.until, one.version, rate = None, len(life.versions), life.design.throttle
+        if rate is None:
+            return True
+        if one.place is None or one.place[0] != life.generation or now - one.place[1] - life.still > LATE:
+            if life.queue is None or life.queue.generation != life.generation:
+                began = life.queue is None
+                recent = [each for each in self.everyone if each.flow == one.flow and self._texted_lately(each, now)]
+                left = 0 if began else min(rate, len(recent))
+                life.queue = Queue(life.generation, left, now - life.still)
+            one.place = life.generation, life.queue.take(rate, now - life.still)
+        at = one.place[1] + life.still
+        if at > now:
+            one.until = at
+            return False
+        one.place = None
+        return True
+
+    def _texted_lately(self, one: Participation, now: datetime) -> bool:
+        return one.texted is not None and one.texted > now - PERIOD and not self.people[one.person].gone
 
     def _waits(self, one: Participation, now: datetime) -> bool:
         """STEP_13, STEP_14, EDIT_4: the time has come, or what is waited for."""
@@ -188,4 +246,6 @@ class Journeys(Doors):
         life = self.flows[one.flow]
         while step in one.passed:
             step = life.design.after(step)
+        if step != one.step:
+            self.give_up(one, now)
         one.step, one.since, one.rested, one.version = step, now, timedelta(), len(life.versions)

@@ -74,6 +74,8 @@ class Machine(RuleBasedStateMachine):
             then=st.sampled_from([None, "finish", "continue"]),
             otherwise=st.sampled_from(["continue", "exit"]),
             others=st.sampled_from(["continue", "exit"]),
+            throttle=st.sampled_from([None, 1, 2]),
+            on_error=st.sampled_from(["hold", "hold", "continue", "drop_out"]),
             guard=st.booleans(),
             hands=st.sampled_from([None, OTHER]),
             leaves=st.sampled_from([(), (OTHER,)]),
@@ -91,6 +93,7 @@ class Machine(RuleBasedStateMachine):
             trigger="order.wished",
             again=True,
             otherwise="exit",
+            throttle=1,
             hands=MAIN if back else None,
         )
         for name, design in ((OTHER, other), (MAIN, main)):
@@ -240,7 +243,7 @@ class Machine(RuleBasedStateMachine):
     def employs(self, person: str, former: bool) -> None:
         """PART_1."""
         if not self.model.people[person].deleted:
-            self.model.people[person].former = former
+            self.model.employs(person, former=former)
             self.patches(person, {"former_employee": former})
 
     @rule(person=people, language=st.sampled_from([None, "no", "de", "se"]))
@@ -263,8 +266,7 @@ class Machine(RuleBasedStateMachine):
     def lists(self, selection: str, group: list[str], on: bool) -> None:
         """Into a selection, or out of it."""
         there = [person for person in group if not self.model.people[person].deleted]
-        for person in there:
-            (self.model.people[person].groups.add if on else self.model.people[person].groups.discard)(selection)
+        self.model.lists(selection, there, on=on)
         groups = self.driver.core.crm.groups
         if on:
             self.driver.write(lambda session: groups.add(session, SELECTION, selection, there, self.now) and None)
@@ -420,7 +422,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         working=st.sampled_from([True, True, False]), lost=st.sampled_from([None, None, "before", "after"]),
-        killed=st.booleans(), provider=st.sampled_from(["works", "works", "refuses", "is silent"]),
+        killed=st.booleans(), provider=st.sampled_from(["works", "works", "refuses", "is silent", "is busy"]),
     )  # fmt: skip
     def restarts(self, working: bool, lost: Any, killed: bool, provider: Any) -> None:
         """SAFE_1 to SAFE_3: a worker goes, or comes back, and how it and the world fare from now on.

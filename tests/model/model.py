@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from activities.life.lifecycle import TABLE
 from flows.outcome import Reason, Status
 from store.flows import TAKES_PEOPLE, FlowStatus
-from tests.model.design import Design
+from tests.model.design import OUT, Design
 from tests.model.journeys import Journeys
 from tests.model.places import guarded
 from tests.model.state import Life, Paid, Participation
@@ -83,6 +83,9 @@ class Model(Journeys):
 
     def passes(self, time: timedelta) -> None:
         """LIFE_12: where waits stand still during a pause, this time does not count for those who are paused."""
+        for flow, life in self.flows.items():
+            if self.paused(flow):
+                life.still += time
         for one in self.everyone:
             if self.flows[one.flow].design.freeze and (one.paused or self.paused(one.flow)):
                 one.rested += time
@@ -113,6 +116,25 @@ class Model(Journeys):
     def _counts(self, one: Participation, at: datetime, order: str) -> bool:
         return at >= one.enrolled and (not one.key or one.key == order)
 
+    def employs(self, person: str, *, former: bool) -> None:
+        """PART_1."""
+        if self.people[person].former != former:
+            self.people[person].former = former
+            self._look(person)
+
+    def lists(self, selection: str, group: list[str], *, on: bool) -> None:
+        """TRIG_5, TRIG_11: into a selection, or out of it."""
+        for person in group:
+            groups = self.people[person].groups
+            if on and selection == OUT not in groups:
+                self._look(person)
+            (groups.add if on else groups.discard)(selection)
+
+    def _look(self, person: str) -> None:
+        for one in self.everyone:
+            if one.person == person:
+                self.looks(one)
+
     def deleted(self, person: str, now: datetime) -> None:
         """PART_3: out of every flow at once, so that who is restored does not come back."""
         someone = self.people[person]
@@ -120,7 +142,7 @@ class Model(Journeys):
         for one in [each for each in self.everyone if each.person == person]:
             out = self._out(one) if self.read(one)[0].inside else None
             if out is not None:
-                self.leave(one, out)
+                self.leave(one, out, now)
 
     def erased(self, person: str, now: datetime) -> None:
         """PART_8: out of all flows, and nothing is known of it any more."""
@@ -130,7 +152,7 @@ class Model(Journeys):
         for one in self.everyone:
             if one.person == person:
                 if self.read(one)[0].inside:
-                    self.leave(one, Reason.PERSON_DELETED)
+                    self.leave(one, Reason.PERSON_DELETED, now)
                 one.key = ""
 
     def merged(self, person: str, into: str, now: datetime) -> None:
@@ -143,10 +165,11 @@ class Model(Journeys):
                 older = staying.setdefault((one.flow, one.key), one)
                 if older is not one:
                     older.met = older.met or one.met
-                    self.leave(one, Reason.MERGED)
+                    self.leave(one, Reason.MERGED, now)
         for one in both:
             one.person = into
         for one in staying.values():
+            self.looks(one)
             design = self.flows[one.flow].design
             others = [
                 each for each in both
@@ -168,6 +191,8 @@ class Model(Journeys):
         """PART_4, SAFE_3: whether that is possible now."""
         status, _ = self.read(one)
         if operation == "remove":
+            if one.status is Status.ACTIVE:
+                self.give_up(one, now)
             self.everyone.remove(one)
             return True
         if operation == "cancel" and status is Status.CANCELLED:
@@ -177,15 +202,20 @@ class Model(Journeys):
         if operation == "retry" and not one.failing and not one.lost:
             return False
         if operation == "cancel":
-            self.leave(one, Reason.BY_HAND)
+            self.leave(one, Reason.BY_HAND, now)
         elif operation in ("pause", "resume"):
-            one.paused = operation == "pause"
+            if one.paused != (operation == "pause"):
+                one.paused = operation == "pause"
+                self.looks(one)
         elif operation == "skip":
             one.failing = False
             one.passed.append(one.step)
         else:
             one.untold = one.lost and not self.hearing
             one.failing = one.lost = False
+            if one.did.get(one.step) == "failed":
+                one.planned, one.tries = now, 0
+            self.looks(one)
         return True
 
     def terminate(self, one: Participation) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from store.flows import ALL, FlowStatus
-from tests.model.machine import Machine, groups, names, people, recent
+from tests.model.machine import MAIN, Machine, groups, names, people, recent
 
 
 class Walk(Machine):
@@ -25,6 +25,30 @@ class Walk(Machine):
         self.commands(name, "run")
         self.passes(hours)
         self.brakes(ALL, False)
+
+    @rule(
+        name=names, group=groups, paused=st.sampled_from([0, 1, 5]), then=st.sampled_from(["run", "end", None]),
+        brake=st.booleans(),
+    )  # fmt: skip
+    def stands_in_line(self, name: str, group: list[str], paused: int, then: Any, brake: bool) -> None:
+        """STEP_20, LIFE_12: people come to a message together; meanwhile the flow is paused, or a brake is on."""
+        self.proposes(name, group, again=True)
+        if name == MAIN:
+            self.passes(24 * self.model.flows[name].design.rests)
+        self.no_difference()
+        if brake:
+            self.brakes("sms", True)
+        if paused and then:
+            self.commands(name, "pause")
+            self.passes(paused)
+            self.no_difference()
+            self.commands(name, then)
+        self.passes(1)
+        if brake:
+            self.brakes("sms", False)
+        if then == "end":
+            self.commands(name, "run")
+            self.proposes(name, group, again=True)
 
     @rule(name=names, group=groups, won=st.booleans(), then=st.sampled_from(["run", "end"]))
     def queues(self, name: str, group: list[str], won: bool, then: Any) -> None:
@@ -53,7 +77,7 @@ class Walk(Machine):
 
     @rule(
         name=names, person=people, lost=st.sampled_from([None, "before", "after"]), killed=st.booleans(),
-        provider=st.sampled_from(["works", "refuses", "is silent"]),
+        provider=st.sampled_from(["works", "refuses", "is silent", "is busy"]),
     )  # fmt: skip
     def goes_through(self, name: str, person: str, lost: Any, killed: bool, provider: Any) -> None:
         """SAFE_1 to SAFE_3, STEP_16: someone goes all the way meanwhile, if nothing else is in the way."""

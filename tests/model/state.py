@@ -8,6 +8,7 @@ from flows.experiment import Arm
 from flows.outcome import Reason, Refusal, Status
 from store.flows import ALL, FlowStatus
 from tests.model.design import OUT, Design
+from tests.model.queue import Queue
 from workflows.contract import Command
 
 
@@ -43,6 +44,8 @@ class Participation:
 
     `rested` is how long a wait stood still, `acted` when it last did something, `order` what the latest event was
     about. `did` are the effects that have begun, and how each went. `untold`: Temporal has not heard of its retry.
+    A message waits `until` then, for a `place` in the queue (of a generation, by the queue's clock) or for another of
+    its `tries`; it was first `planned` then, and last left at `texted`.
     """
 
     person: str
@@ -64,6 +67,11 @@ class Participation:
     failing: bool = False
     lost: bool = False
     untold: bool = False
+    until: datetime | None = None
+    place: tuple[int, datetime] | None = None
+    tries: int = 0
+    planned: datetime | None = None
+    texted: datetime | None = None
     met: bool = False
     converted: bool = False
     rested: timedelta = timedelta()
@@ -90,13 +98,15 @@ class Job:
 
 @dataclass
 class Life:
-    """One flow: its versions, and its life."""
+    """One flow: its versions, and its life. `still` is how long it has been paused in all."""
 
     versions: list[Design]
     status: FlowStatus = FlowStatus.DRAFT
     deleted: bool = False
     generation: int = 1
     ends: dict[int, Reason] = field(default_factory=dict)
+    still: timedelta = timedelta()
+    queue: Queue | None = None
     scheduled: list[tuple[datetime, Command]] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     refused: Counter[Refusal] = field(default_factory=Counter)
@@ -136,6 +146,10 @@ class State:
     def paused(self, flow: str) -> bool:
         """LIFE_3, LIFE_16: nobody in the flow may move."""
         return self.flows[flow].status is FlowStatus.PAUSED or ALL in self.brakes
+
+    def looks(self, one: Participation) -> None:
+        """Who waits for a message to leave looks at once whether it may, if anything befalls it."""
+        one.until = None
 
     def spared(self, one: Participation) -> bool:
         """LIFE_9, TRIG_12: nothing is done to it."""

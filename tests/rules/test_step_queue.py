@@ -24,12 +24,12 @@ NAMES = ("anna", "bo", "carl", "dora", "emil")
 FLOW = "slow"
 
 
-def flow(text: str = "Hello", rate: str = "1 per hour") -> Flow:
-    """Sends so many messages."""
+def flow(text: str = "Hello", rate: str = "1 per hour", *more: dict[str, Any]) -> Flow:
+    """Sends so many messages; after its own, `more` steps."""
     settings = {"edit_while_running": True, "throttle": {"sms": rate}}
     given: dict[str, Any] = {
         "id": FLOW, "name": FLOW, "time_zone": "UTC", "settings": settings,
-        "sms": {"from": "Fjord"}, "steps": [{"id": "sms", "kind": "send_sms", "text": text}],
+        "sms": {"from": "Fjord"}, "steps": [{"id": "sms", "kind": "send_sms", "text": text}, *more],
     }  # fmt: skip
     return Flow.model_validate(given)
 
@@ -223,4 +223,18 @@ def test_STEP_20_a_place_that_has_come_is_not_handed_on(slow: Slow) -> None:
     slow.driver.working = True
     slow.driver.settle()
     slow.passes(3 * HOUR)
+    assert slow.sent == ["anna", "carl", "dora"]
+
+
+def test_STEP_20_who_needs_no_message_any_more_leaves_the_queue(slow: Slow) -> None:
+    """PART_9: bo turns out to be anna, who has had the message, and goes on; carl and dora move up."""
+    slow.edits(flow("Hello", "1 per hour", {"id": "rest", "kind": "wait", "for": "3 days"}))
+    slow.comes("dora")
+    place = slow.stands("bo").place
+    merging = slow.driver.core.merging
+    slow.driver.write(lambda session: merging.merge(session, "anna", "bo", slow.driver.now) and None)
+    slow.driver.settle()
+    assert slow.queue().waiting == 2
+    assert slow.stands("carl").place == place
+    slow.passes(2.2 * HOUR)
     assert slow.sent == ["anna", "carl", "dora"]
