@@ -6,25 +6,26 @@ SAFE_2). Most answers that are lost are lost because the other side hangs up; th
 refused for now, before anything is done.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from bench.proofs import crms, providers
 from bench.proofs.findings import Findings, expect
 from bench.proofs.providers import Adapter, MakeWorld, Misfortune
 from flows.outcome import Status
-from store.journeys import EffectStatus
+from store.journeys import EffectStatus, ParticipantRow
 from store.people import Person
 from tests.support.running import Running, running
 from tests.support.waiting import eventually
 from tests.support.world import now
 
 PATIENCE = 3_600
+WORKER_LOST = "no answer: the worker was lost"
+"""Where a machine is so busy that a worker's heartbeats come too late, that is one more cause of doubt."""
 MANY = 200
 """With so many people something goes wrong with every kind of effect."""
 
@@ -55,25 +56,27 @@ async def prove(adapter: Adapter, name: str, number: int, found: Findings) -> No
         expect(f"{name}: effects in the ledger", len(effects), number * adapter.each)
         people = {row.id: row.person for row in await adapter.world.participants(flow)}
         who = {key: people[effect.participant] for key, effect in effects.items()}
-        for key, effect in effects.items():
-            times = adapter.happened(effect, who[key])
-            expect(f"{name}: how often {effect.kind} happened ({key})", set(times), {1})
-        adapter.also()
         unheard = {key for key, effect in effects.items() if adapter.unheard(effect, who[key])}
         unknown = {key for key, effect in effects.items() if effect.status is EffectStatus.UNKNOWN}
-        expect(f"{name}: unknown", unknown, {key for key in unheard if effects[key].kind in adapter.unkeyed})
+        lost = {key for key in unknown - unheard if effects[key].error.startswith(WORKER_LOST)}
+        for key, effect in effects.items():
+            times = set(adapter.happened(effect, who[key]))
+            often = {0, 1} if key in lost else {1}
+            expect(f"{name}: {effect.kind} happened {times} times ({key})", times <= often, True)
+        adapter.also()
+        doubtful = {key for key in unheard | lost if effects[key].kind in adapter.unkeyed}
+        expect(f"{name}: unknown", unknown, doubtful)
         done = {key for key, effect in effects.items() if effect.status is EffectStatus.DONE}
         expect(f"{name}: done", done, effects.keys() - unknown)
         expect(f"{name}: in the attention list", await _listed(ferd, flow), unknown)
         expect(f"{name}: something was unheard of", bool(unheard), True)
-        for kind, all_of in sorted(Counter(effect.kind for effect in effects.values()).items()):
-            lost, left, tries = (
-                sum(effects[key].kind == kind for key in unheard),
-                sum(effects[key].kind == kind for key in unknown),
-                sum(effect.tries for effect in effects.values() if effect.kind == kind),
-            )
-            expect(f"{name}: some {kind} was unheard of", lost > 0 or number < MANY, True)
-            found.note(f"{name}, {kind}: done / unheard of / unknown / tries", f"{all_of} / {lost} / {left} / {tries}")
+        for kind in sorted({effect.kind for effect in effects.values()}):
+            of_kind = {key for key, effect in effects.items() if effect.kind == kind}
+            expect(f"{name}: some {kind} was unheard of", bool(of_kind & unheard) or number < MANY, True)
+            figures = (
+                len(of_kind), len(of_kind & unheard), len(of_kind & unknown), sum(effects[key].tries for key in of_kind)
+            )  # fmt: skip
+            found.note(f"{name}, {kind}: effects / unheard of / unknown / tries", " / ".join(map(str, figures)))
 
 
 async def _sent_through(ferd: Running, adapter: Adapter, number: int) -> str:
@@ -85,11 +88,11 @@ async def _sent_through(ferd: Running, adapter: Adapter, number: int) -> str:
     people = [f"per_{at}" for at in range(1, number + 1)]
     await ferd.post(f"/flows/{flow}/participants", {"people": people}, 202)
 
-    async def statistics() -> Any:
-        return (await ferd.get(f"/flows/{flow}"))["statistics"]
-
-    await eventually(statistics, lambda shown: shown["finished"] == number, seconds=PATIENCE, pause=0.2)
-    expect("everyone has finished", {row.status for row in await world.participants(flow)}, {Status.FINISHED})
+    finished = (col(ParticipantRow.flow) == flow, col(ParticipantRow.status) == Status.FINISHED)
+    await eventually(
+        lambda: world.count(ParticipantRow, *finished), lambda count: count == number, seconds=PATIENCE, pause=0.1
+    )  # fmt: skip
+    expect("everyone has finished", (await ferd.get(f"/flows/{flow}"))["statistics"]["finished"], number)
     return flow
 
 
