@@ -32,7 +32,7 @@ class AttentionPublic(BaseModel):
     person: str
     step: str
     reason: str = Field(description="failing, lost or unknown.")
-    text: str
+    text: str = Field(description="Why, and what the other side said, if it said anything.")
     since: datetime
     effect: str | None = Field(description="The effect's key, if its outcome is unknown.")
     possible: list[str] = Field(

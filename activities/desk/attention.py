@@ -182,9 +182,10 @@ def _held(session: Session, after: int, limit: int, flow: str | None, step: str 
         query = query.where(col(ParticipantRow.step) == step)
     rows = session.execute(query).all()
     why = _latest(session, [row.id for row, _ in rows])
+    errors = _errors(session, [ledger.key_of(row.id, row.step) for row, _ in rows])
     found = []
     for row, of in rows:
-        line = why.get(row.id)
+        line, error = why.get(row.id), errors.get(ledger.key_of(row.id, row.step))
         found.append(
             Entry(
                 place=f"{_HELD}{row.number}",
@@ -194,7 +195,7 @@ def _held(session: Session, after: int, limit: int, flow: str | None, step: str 
                 person=row.person,
                 step=row.step,
                 reason=next(hold for hold in ATTENTION if hold in row.held),
-                text=line.text if line is not None else "",
+                text=": ".join(part for part in (line.text if line is not None else "", error) if part),
                 since=line.at if line is not None else row.since,
                 possible=possible(row, of),
             )
@@ -210,3 +211,11 @@ def _latest(session: Session, participants: Sequence[str]) -> dict[str, JournalR
         .order_by(col(JournalRow.number))
     )
     return {row.participant: row for row in session.scalars(query)}
+
+
+def _errors(session: Session, keys: Sequence[str]) -> dict[str, str]:
+    """What was said to each of these effects that failed: it stands in the ledger alone, as it may be personal."""
+    query = select(col(EffectRow.key), col(EffectRow.error)).where(
+        col(EffectRow.key).in_(keys), col(EffectRow.status) == EffectStatus.FAILED
+    )
+    return {key: error for key, error in session.execute(query)}

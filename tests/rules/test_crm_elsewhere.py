@@ -20,7 +20,7 @@ from activities.outside.webhook import CrmAddress, CrmRequest, WebhookCrm
 from activities.web import Web
 from activities.webhooks import signing
 from flows.making import CreateRequest, CreateSale, Distribute, Origin
-from flows.outcome import Reason
+from flows.outcome import Reason, Status
 from flows.ports import ChangePerson, Done, FieldChange, NotDone
 from store.database import Database
 from store.journeys import EffectStatus, ParticipantRow
@@ -28,6 +28,8 @@ from store.people import Associate
 from store.pulling import ToldRow
 from tests.rules.given import ended, is_member, left, person_row, when
 from tests.support.backend import Backend, Call, Reply, backend
+from tests.support.databases import SqliteDatabases
+from tests.support.running import running
 from tests.support.superoffice import Faults, StandIn
 from tests.support.waiting import eventually
 from tests.support.world import World, mail, now
@@ -214,3 +216,22 @@ async def test_TRIG_10_what_a_flow_has_made_there_and_superoffice_then_tells_of_
             await eventually(followed)
             parts = select(ParticipantRow).where(col(ParticipantRow.flow) == flow)
             assert len(await world.db.read(lambda session, parts=parts: session.scalars(parts).all())) == taken_part  # type: ignore[misc]
+
+
+async def test_SAFE_3_who_is_not_known_there_is_held_and_goes_on_once_merged_into_who_came_from_there(
+    temporal_env: WorkflowEnvironment, sqlite_databases: SqliteDatabases, tmp_path: Path, crm: Backend
+) -> None:
+    """PART_9: as docs/superoffice.md advises for people who are new by a form."""
+    there, url = StandIn(crm), sqlite_databases.create()
+    async with superoffice(temporal_env, url, tmp_path, there) as world, running(world) as ferd:
+        new, known = await world.person(), await world.person(external_id="275")
+        flow = await world.flow("new", {"id": "tag", "kind": "update_person", "set": {"person.first_name": "Åse"}})
+        participant = await world.enrol(flow, new)
+        await world.until(participant, holding=True)
+        (entry,) = (await ferd.get("/attention", flow=flow))["items"]
+        assert "no number in SuperOffice" in entry["text"]
+        await ferd.post(f"/people/{new}/merge", {"into": known})
+        await ferd.post(f"/participants/{participant}/retry")
+        await world.until(participant, status=Status.FINISHED)
+        assert there.people[275]["Firstname"] == "Åse"
+    sqlite_databases.drop(url)
