@@ -15,7 +15,7 @@ from store.flows import Tally
 SHARDS = 8
 _PLACE = ("flow", "generation", "measure", "name", "day", "shard")
 
-Measure = Literal["enrolled", "status", "reason", "waiting", "passed", "success", "refused", "arm"]
+Measure = Literal["enrolled", "status", "reason", "waiting", "passed", "refused", "arm"]
 Changes = Mapping[tuple[Measure, str], int]
 By = Literal["day", "week", "month"]
 Counts = Counter[tuple[str, int, Measure, str, date, int]]

@@ -100,12 +100,13 @@ class Enrolment:
         lock_flow(session, name)
         # What was read of it before the lock may be out of date.
         flow = session.get(FlowRow, name, populate_existing=True)
-        if flow is None or flow.status not in TAKES_PEOPLE:
-            return [
-                Refusal.FLOW_NOT_OPEN if proposal.person in known else Refusal.UNKNOWN_PERSON for proposal in proposals
-            ]
+        if flow is None:
+            return [_not_open(proposal, known) for proposal in proposals]
         outline = self._definitions.current(session, flow)
-        decided = self._decide(session, proposals, known, flow, outline, now)
+        if flow.status in TAKES_PEOPLE:
+            decided = self._decide(session, proposals, known, flow, outline, now)
+        else:
+            decided = [_not_open(proposal, known) for proposal in proposals]
         taken = [proposal for proposal, no in zip(proposals, decided, strict=True) if no is None]
         answers = iter(self._write(session, taken, flow, outline, now) if taken else ())
         refused = [(proposal, no) for proposal, no in zip(proposals, decided, strict=True) if no is not None]
@@ -332,6 +333,10 @@ class Enrolment:
             by = proposal.type or proposal.why.replace("_", " ")
             text = f"not enrolled again by {by}: this flow led to it"
             session.add(JournalRow(participant=latest, flow=flow.id, at=now, event="loop", text=text))
+
+
+def _not_open(proposal: Proposal, known: frozenset[str]) -> Refusal:
+    return Refusal.FLOW_NOT_OPEN if proposal.person in known else Refusal.UNKNOWN_PERSON
 
 
 def _told(proposal: Proposal, arm: Arm | None) -> str:

@@ -2,7 +2,7 @@
 
 from activities.counting.tally import count
 from tests.support.running import Running, expect, problem
-from tests.support.world import mail, now
+from tests.support.world import mail, now, wait
 
 
 async def test_PART_6_numbers_over_time_and_recounted(ferd: Running) -> None:
@@ -32,3 +32,16 @@ async def test_PART_6_numbers_over_time_and_recounted(ferd: Running) -> None:
     problem(422, await ferd.api.get(path, params={"by": "hour"}))
     problem(404, await ferd.api.get("/v1/flows/nobody/statistics"))
     expect(404, await ferd.api.post("/v1/flows/nobody/recount"))
+
+
+async def test_TRIG_11_LIFE_7_who_came_to_a_flow_that_takes_nobody_is_counted_among_the_refused(
+    still_ferd: Running,
+) -> None:
+    """TRIG_2, STEP_16: by hand and by a hand-over, which nobody else hears of."""
+    world = still_ferd.world
+    flow = await world.flow("closed", wait("rest", "1 day"))
+    await world.enrol(flow)
+    await still_ferd.post(f"/flows/{flow}/close")
+    await world.propose(flow, await world.person())
+    await world.propose_by("hand_over", flow, await world.person())
+    assert (await still_ferd.get(f"/flows/{flow}"))["statistics"]["refused"] == {"flow_not_open": 2}

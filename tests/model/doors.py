@@ -29,7 +29,7 @@ class Doors(State):
         key = order if life.design.keyed else ""
         refusal = self._refusal(flow, person, key, again=again, rounds=cause.count(flow) - hand_over)
         if refusal is not None:
-            if life.status in TAKES_PEOPLE and refusal is not Refusal.UNKNOWN_PERSON:
+            if refusal is not Refusal.UNKNOWN_PERSON:
                 life.refused[refusal] += 1
             return refusal
         design, share = life.design, life.design.share
