@@ -25,6 +25,17 @@ def uncount(session: Session, row: ParticipantRow, flow: Flow) -> None:
             _count(session, row, flow, row.converted_at, {("arm", success_of(row.arm.value)): -1})
 
 
+def count_as_one(session: Session, stays: ParticipantRow, gone: ParticipantRow, flow: Flow) -> None:
+    """Two participations were one person's (PART_9): the one that stays is compared, on its side, with what either met.
+
+    On whichever side the other was: who comes in is compared as first drawn, whatever befalls afterwards.
+    """
+    uncount(session, gone, flow)
+    if gone.converted_at is not None:
+        convert(session, stays, flow, gone.converted_at)
+    gone.arm = gone.converted_at = None
+
+
 def _count(session: Session, row: ParticipantRow, flow: Flow, at: datetime, changes: Changes) -> None:
     count(session, row.flow, row.generation, row.number or 0, flow.day(at), changes)
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlmodel import Session, col
 
+from activities.counting import experiments
 from activities.crm.faults import Fault, Missing, Refused
 from activities.crm.groups import PROJECT, SELECTION
 from activities.dispatcher import wake
@@ -89,6 +90,7 @@ class Merging:
         """The younger of two participations in one flow ends; what it has met counts for the older."""
         met = [at for at in (older.row.success_at, here.row.success_at) if at is not None]
         older.row.success_at = min(met, default=None)
+        experiments.count_as_one(here.session, older.row, here.row, here.outline.flow)
         here.leave(Leave(Reason.MERGED, f"merged: goes on as {older.row.id}"))
         wake(here.session, here.row, here.now)
 

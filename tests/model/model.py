@@ -165,6 +165,8 @@ class Model(Journeys):
                 older = staying.setdefault((one.flow, one.key), one)
                 if older is not one:
                     older.met = older.met or one.met
+                    older.converted = older.converted or (one.arm is not None and one.converted)
+                    one.arm = None
                     self.leave(one, Reason.MERGED, now)
         for one in both:
             one.person = into

@@ -181,3 +181,26 @@ async def test_TRIG_12_both_sides_are_recounted(still_ferd: Running) -> None:
     assert [(each["name"], each["by"]) for each in mended] == [("control_success", 1), ("treated", -3)]
     found = await comparison(still_ferd, flow)
     assert (found["control"]["successes"], found["treated"]["enrolled"]) == (1, 0)
+
+
+@pytest.mark.parametrize("older", [Arm.CONTROL, Arm.TREATED])
+async def test_TRIG_12_PART_9_two_who_were_one_person_are_compared_as_one(still_ferd: Running, older: Arm) -> None:
+    """On the side of the older participation, which stays; what the other has met counts there. A recount agrees."""
+    ferd, world = still_ferd, still_ferd.world
+    success = {"any": [{"event": "order.placed"}], "then": "continue"}
+    flow = await world.flow("merged", wait("rest", "30 days"), settings={"control_group": HALF}, success=success)
+    (control,) = await people_of(world, flow, Arm.CONTROL, 1)
+    (treated,) = await people_of(world, flow, Arm.TREATED, 1)
+    stays, gone = (control, treated) if older is Arm.CONTROL else (treated, control)
+    for person in (stays, gone):
+        await world.enrol(flow, person)
+    await world.happens("order.placed", gone)
+    await ferd.post(f"/people/{gone}/merge", {"into": stays})
+    await world.happens("order.placed", stays)
+    found = await comparison(ferd, flow)
+    assert {side: (found[side]["enrolled"], found[side]["successes"]) for side in ("control", "treated")} == {
+        "control": (0, 0),
+        "treated": (0, 0),
+        older.value: (1, 1),
+    }
+    assert await world.core.recounts.recount(flow) == []
