@@ -1,5 +1,6 @@
 """The HTTP API of a running ferd, as the command line uses it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +13,11 @@ from settings import Settings
 _TIMEOUT, _CONNECT = 60.0, 5.0
 _MOST_PROBLEMS = 20
 _PAGE = 500
+_COMMANDS = {
+    r"GET /v1/flows/(\S+)/scheduled": r"ferd scheduled \1",
+    r"GET /v1/flows/\S+/participants": "ferd participants FLOW",
+    r"GET /v1/flows(?=\s)": "ferd flows",
+}
 
 
 class Refused(Failure):
@@ -145,7 +151,14 @@ def _refusal(answer: httpx2.Response) -> Failure:
         lines.append(f"… and {len(problems) - _MOST_PROBLEMS} more")
     if answer.status_code == 401:
         remedy = "The key is FERD_API_KEY, or else in the data folder: do FERD_HOME and FERD_PORT belong together?"
-    return Refused(answer.status_code, detail, "" if lines else remedy, *lines)
+    return Refused(answer.status_code, detail, "" if lines else _in_commands(remedy), *lines)
+
+
+def _in_commands(remedy: str) -> str:
+    """A remedy that names a call of the API, with the command of ours that makes it."""
+    for call, command in _COMMANDS.items():
+        remedy = re.sub(call, command, remedy)
+    return remedy
 
 
 def _line(problem: Mapping[str, Any]) -> str:

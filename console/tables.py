@@ -46,8 +46,8 @@ def words(name: str | None) -> str:
 
 
 def moment(text: str | None) -> str:
-    """A time of the API on this machine's clock."""
-    return "" if text is None else f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M:%S}"
+    """A time of the API on this machine's clock, which is named: `2026-03-02 09:00:00 CET`."""
+    return "" if text is None else f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
 def length(seconds: float | None) -> str:

@@ -107,7 +107,11 @@ async def test_LIFE_11_a_command_that_is_not_allowed_says_what_is(world: World, 
     refused = await ferd("run", flow, fails=True)
     assert "stopped" in refused
     assert (await world.row(flow)).status is FlowStatus.STOPPED
-    assert "no flow" in (await ferd("pause", "nobody", fails=True)).lower()
+    unknown = await ferd("pause", "nobody", fails=True)
+    assert "There is no flow nobody." in unknown
+    assert "ferd flows lists them" in unknown
+    assert "ferd participants FLOW lists them" in await ferd("why", "nobody", fails=True)
+    assert f"ferd scheduled {flow} lists them" in await ferd("withdraw", flow, "nothing", fails=True)
 
 
 async def test_LIFE_6_delete_asks_first_and_says_what_a_running_flow_needs(world: World, ferd: Ferd) -> None:
