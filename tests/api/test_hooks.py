@@ -27,7 +27,7 @@ async def test_PART_2_stop_comes_in_by_the_providers_hook(still_ferd: Running) -
     answer = await signed(still_ferd, "/hooks/sms-in", From=NUMBER, Body="STOP", MessageSid="SM1")
     assert (answer.status_code, answer.text) == (200, "<Response/>")
     assert await consent(still_ferd, kari) == {"sms": "withdrawn"}
-    assert [type for type, _ in await still_ferd.events(kari)] == ["sms.received", "person_updated"]
+    assert [type for type, _ in await still_ferd.events(kari)] == ["person_created", "sms.received", "person_updated"]
 
 
 async def test_a_report_without_a_fitting_signature_changes_nothing(still_ferd: Running) -> None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import httpx2
 from sqlmodel import Session
 from temporalio.service import RPCError
 
@@ -12,7 +13,7 @@ from flows.outcome import Reason
 from store.journeys import ParticipantRow
 from store.people import Company, Person
 from tests.support.waiting import eventually
-from tests.support.world import World, now
+from tests.support.world import SENDER, World, mail, now
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -40,6 +41,15 @@ async def company(world: World, **fields: Any) -> str:
     row = Company(id=id, name="Fjord", name_key="fjord", created_at=now(), updated_at=now(), **fields)
     await world.db.write(lambda session: session.add(row))
     return id
+
+
+async def unsubscribe(world: World, person: str, kind: str) -> None:
+    """The person gets a mail of this kind and wants no more of them, by its List-Unsubscribe."""
+    flow = await world.flow(f"of-{person}", mail(f"to-{person}"), email={**SENDER, "subscription": kind})
+    await left(world, await world.enrol(flow, person))
+    [got] = [each for each in world.inbox.mails if each["Subject"] == f"to-{person}"]
+    address = httpx2.URL(str(got["List-Unsubscribe"]).strip("<>"))
+    assert (await world.api.post(address.path)).status_code == 200
 
 
 async def is_member(world: World, person: str, group: str) -> bool:

@@ -8,13 +8,12 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHandle
 
-from activities.editing.versions import EditRefused
 from flows.outcome import Reason, Status
 from store.flows import FlowStatus
 from tests.rules.given import closed_now, ended, left, resting, steps_passed
 from tests.support.running import Running
 from tests.support.waiting import eventually
-from tests.support.world import World, mail, now, wait
+from tests.support.world import Refused, World, mail, now, wait
 
 DAY = timedelta(days=1)
 OPEN = {"edit_while_running": True, "guard_occupied_steps": False}
@@ -40,8 +39,9 @@ async def signals(handle: WorkflowHandle[Any, Any]) -> int:
 
 async def test_EDIT_2_the_current_version_decides_whether_a_running_flow_is_edited(world: World) -> None:
     flow = await world.flow("strict", mail("hello"))
-    with pytest.raises(EditRefused):
+    with pytest.raises(Refused) as refused:
         await world.edit(world.definition("strict", mail("hello"), settings={"edit_while_running": True}))
+    assert (refused.value.status, refused.value.problem["flow_status"]) == (409, "running")
     assert (await world.row(flow)).version == 1
     await world.command(flow, "pause")
     await world.edit(world.definition("strict", mail("hello"), settings={"edit_while_running": True}))
@@ -49,7 +49,7 @@ async def test_EDIT_2_the_current_version_decides_whether_a_running_flow_is_edit
     await world.edit(world.definition("strict", mail("hello"), mail("second")))
     row = await world.row(flow)
     assert (row.version, row.status) == (3, FlowStatus.RUNNING)
-    with pytest.raises(EditRefused):
+    with pytest.raises(Refused):
         await world.edit(world.definition("strict", mail("hello")))
 
 

@@ -1,19 +1,20 @@
 """EDIT_6, EDIT_7: what the guard refuses, and what a dry run says and saving then does."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlmodel import Session, col, select
 
-from activities.editing.effects import Span, StepEffect, StepsOccupied
 from activities.life import pauses
-from activities.life.commands import NotRunnable
+from api.edits import Span, StepEffect
+from flows.definition import Flow
 from flows.outcome import Reason
 from store.journeys import ParticipantRow
 from tests.rules.given import left, resting
 from tests.support.waiting import eventually
-from tests.support.world import World, mail, wait
+from tests.support.world import Refused, World, mail, wait
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 OPEN = {"edit_while_running": True, "guard_occupied_steps": False}
@@ -46,6 +47,14 @@ def at(effects: list[StepEffect], step: str) -> StepEffect:
     return next(effect for effect in effects if effect.step == step)
 
 
+async def occupied(world: World, edited: Flow) -> list[Any]:
+    """The problems of an edit that the guard refuses."""
+    with pytest.raises(Refused) as refused:
+        await world.edit(edited)
+    assert refused.value.status == 409
+    return list(refused.value.problem["problems"])
+
+
 def branch(name: str, *steps: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "share": "50 percent", "steps": list(steps)}
 
@@ -64,12 +73,13 @@ async def test_EDIT_6_the_guard_names_the_step_and_how_many_are_there(world: Wor
         "another kind": [{"id": "rest", "kind": "wait_for_action", "actions": [{"event": "order.placed"}]}, mail("a")],
     }
     for what, steps in edits.items():
-        with pytest.raises(StepsOccupied, match=rf"wait rest cannot be.* {what}|become {what}") as refused:
-            await world.edit(world.definition("guard", *steps, settings=GUARDED))
-        assert [(effect.step, effect.refused) for effect in refused.value.refused] == [("rest", 2)]
-        assert "2 are there" in str(refused.value)
-        told = await world.edit(world.definition("guard", *steps, settings=GUARDED), dry_run=True)
-        assert at(told.effects, "rest").refused == 2
+        edited = world.definition("guard", *steps, settings=GUARDED)
+        [found] = await occupied(world, edited)
+        assert (found["step"], found["standing"]) == ("rest", 2)
+        assert re.search(rf"wait rest cannot (be|become) {what}: 2 are there", found["what"])
+        told = await world.edit(edited, dry_run=True)
+        assert [(effect.step, effect.refused) for effect in told.steps if effect.refused] == [("rest", 2)]
+        assert not told.possible
     assert (await world.row(flow)).version == 1
     assert (await world.participant(first)).version == 1
     await world.edit(world.definition("guard", wait("rest", "3 days"), mail("b"), settings=GUARDED))
@@ -87,9 +97,8 @@ async def test_EDIT_6_branches_and_splits_with_people_on_them(world: World) -> N
             "branch all of s cannot be removed",
         ),
     ):
-        with pytest.raises(StepsOccupied) as refused:
-            await world.edit(world.definition("branch", *steps, settings=GUARDED))
-        assert why in str(refused.value)
+        found = await occupied(world, world.definition("branch", *steps, settings=GUARDED))
+        assert why in "; ".join(each["what"] for each in found)
     more = split("s", {"name": "more", "happened": {"event": "order.placed"}}, everyone)
     await world.edit(world.definition("branch", mail("a"), more, mail("b"), settings=GUARDED))
 
@@ -101,8 +110,9 @@ async def test_EDIT_6_actions_and_what_nobody_is_at_can_be_removed_and_the_curre
     flow = await world.flow("current", *steps, settings=GUARDED)
     await waiting(world, flow, "rest", 1)
     await world.edit(world.definition("current", wait("rest", "3 days"), settings=GUARDED))
-    with pytest.raises(StepsOccupied):
-        await world.edit(world.definition("current", mail("a"), settings=OPEN))
+    assert [each["step"] for each in await occupied(world, world.definition("current", mail("a"), settings=OPEN))] == [
+        "rest"
+    ]
     await world.edit(world.definition("current", wait("rest", "3 days"), settings=OPEN))
     await world.edit(world.definition("current", mail("a"), settings=OPEN))
     assert (await world.row(flow)).version == 4
@@ -116,12 +126,12 @@ async def test_EDIT_7_a_dry_run_says_who_stays_until_when_and_who_goes_on_and_sa
     shorter = world.definition("dry", wait("rest", "150 minutes"), mail("a"), settings=OPEN)
     told = await world.edit(shorter, dry_run=True)
     assert (await world.row(flow)).version == 1
-    effect = at(told.effects, "rest")
+    effect = at(told.steps, "rest")
     assert (effect.change, effect.standing, effect.replanned, effect.moved_on, effect.on_to) == ("edited", 6, 3, 3, "a")
-    assert effect.before == Span(rows[2].since + 10 * HOUR, rows[0].since + 10 * HOUR)
-    assert effect.after == Span(rows[2].since + 2.5 * HOUR, rows[0].since + 2.5 * HOUR)
+    assert effect.before == Span(earliest=rows[2].since + 10 * HOUR, latest=rows[0].since + 10 * HOUR)
+    assert effect.after == Span(earliest=rows[2].since + 2.5 * HOUR, latest=rows[0].since + 2.5 * HOUR)
     saved = await world.edit(shorter)
-    assert (told.version, saved.version, saved.effects) == (2, 2, told.effects)
+    assert (told.version, saved.version, saved.steps) == (2, 2, told.steps)
     for id in people[3:]:
         assert await left(world, id) is Reason.COMPLETED
     for id, row in zip(people[:3], rows[:3], strict=True):
@@ -133,11 +143,11 @@ async def test_EDIT_7_removed_moved_and_added_steps(world: World) -> None:
     (resting_there,) = await waiting(world, flow, "one", 1)
     edit = world.definition("steps", wait("two", "3 days"), mail("new"), mail("a"), settings=OPEN)
     told = await world.edit(edit, dry_run=True)
-    assert [(effect.step, effect.change) for effect in told.effects] == [
+    assert [(effect.step, effect.change) for effect in told.steps] == [
         ("one", "removed"), ("a", "unchanged"), ("two", "moved"), ("new", "added")
     ]  # fmt: skip
-    assert at(told.effects, "one").moved_on == 1
-    assert at(told.effects, "one").on_to == "new"
+    assert at(told.steps, "one").moved_on == 1
+    assert at(told.steps, "one").on_to == "new"
     await world.edit(edit)
     assert await left(world, resting_there) is Reason.COMPLETED
     assert (await world.participant(resting_there)).passed == ["new", "a"]
@@ -151,11 +161,11 @@ async def test_EDIT_7_the_persons_own_clock_counts(world: World) -> None:
     for id in ids:
         await resting(world, id, "rest")
     edit = world.definition("zones", wait("rest", "300 days"), mail("a"), settings=OPEN)
-    effect = at((await world.edit(edit)).effects, "rest")
+    effect = at((await world.edit(edit)).steps, "rest")
     assert (effect.replanned, effect.moved_on) == (3, 0)
     rows = [await eventually(lambda id=id: world.participant(id), lambda row: row.version == 2) for id in ids]  # type: ignore[misc]
     ends = [row.until for row in rows if row.until is not None]
-    assert effect.after == Span(min(ends), max(ends))
+    assert effect.after == Span(earliest=min(ends), latest=max(ends))
 
 
 async def test_EDIT_7_time_that_stood_still_does_not_count(world: World) -> None:
@@ -172,15 +182,17 @@ async def test_EDIT_7_time_that_stood_still_does_not_count(world: World) -> None
 
     await world.db.write(paused)
     edit = world.definition("frozen", wait("rest", "4 hours"), mail("a"), settings=freeze)
-    effect = at((await world.edit(edit)).effects, "rest")
+    effect = at((await world.edit(edit)).steps, "rest")
     assert (effect.replanned, effect.moved_on) == (1, 0)
     end = row.since + 6 * HOUR
-    assert effect.after == Span(end, end)
+    assert effect.after == Span(earliest=end, latest=end)
     await world.until(participant, until=end)
 
 
 async def test_EDIT_2_a_running_flow_is_not_edited_into_one_that_could_not_run(world: World) -> None:
     flow = await world.flow("wrong", mail("a"), settings=OPEN)
-    with pytest.raises(NotRunnable):
+    with pytest.raises(Refused) as refused:
         await world.edit(world.definition("wrong", mail("a", content="missing"), settings=OPEN))
+    assert refused.value.status == 422
+    assert [each["pointer"] for each in refused.value.problem["problems"]] == ["/steps/0/content"]
     assert (await world.row(flow)).version == 1

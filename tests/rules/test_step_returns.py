@@ -31,7 +31,8 @@ async def _answered(world: World, reply: Reply) -> bool:
 
 
 async def _events(world: World, person: str) -> list[tuple[str, bool]]:
-    query = select(EventRow).where(EventRow.person == person).order_by(EventRow.number)  # type: ignore[arg-type]
+    came = EventRow.type == "person_created"
+    query = select(EventRow).where(EventRow.person == person, ~came).order_by(EventRow.number)  # type: ignore
     rows = await world.db.read(lambda session: session.scalars(query).all())
     return [(row.type, row.machine) for row in rows]
 

@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 
-from activities.crm.importing import Row
-from activities.crm.models import PersonIn
 from activities.enrolling.enrolment import Enrolled
 from flows.outcome import Reason, Refusal, Status
 from tests.rules.given import (
@@ -18,7 +16,7 @@ from tests.rules.given import (
     when,
 )
 from tests.support.waiting import eventually
-from tests.support.world import World, mail, now, wait
+from tests.support.world import World, mail, taken, wait
 
 ORDER = {"event": "order.placed"}
 
@@ -50,14 +48,10 @@ async def test_TRIG_1_each_event_enrols_the_person_it_happened_to(still_world: W
         event: await triggered(world, event.replace("_", "-").replace(".", "-"), {"event": event, **narrowed})
         for event, narrowed in triggers.items()
     }
-    people, write = world.core.crm.people, world.core.dispatcher.write
-    created = [
-        (await write(lambda session, country=country: people.create(session, PersonIn(country=country), now()))).id  # type: ignore[misc]
-        for country in ("NO", "SE")
-    ]
+    created = [await world.person(country=country) for country in ("NO", "SE")]
     updated = [await world.person(country="SE") for _ in range(2)]
     for person, country in zip(updated, ("NO", "DK"), strict=True):
-        await write(lambda s, p=person, c=country: people.patch(s, p, {"country": c}, now()))  # type: ignore[misc]
+        await world.change(person, country=country)
     expected = {"person_created": created[0], "person_updated": updated[0]}
 
     async def twice(event: str, right: dict[str, Any], wrong: dict[str, Any]) -> None:
@@ -83,6 +77,7 @@ async def test_TRIG_1_each_event_enrols_the_person_it_happened_to(still_world: W
 async def test_TRIG_1_what_is_done_in_bulk_fires_triggers_only_if_asked_to(still_world: World) -> None:
     world = still_world
     await world.selection("vip")
+    members = [await world.person(), await world.person()]
     flow = await triggered(
         world,
         "bulk",
@@ -91,15 +86,14 @@ async def test_TRIG_1_what_is_done_in_bulk_fires_triggers_only_if_asked_to(still
         {"event": "added_to_selection", "selection": "vip"},
         once=False,
     )
-    crm, write = world.core.crm, world.core.dispatcher.write
 
     async def load(name: str, fire: bool) -> None:
-        rows = [Row({"external_id": "1", "first_name": name, "consent": {}, "custom": {}}, {})]
-        await write(lambda session: crm.bulk.save(session, rows, now(), fire_triggers=fire))
+        csv, media = f"external_id,first_name\n1,{name}\n", {"Content-Type": "text/csv"}
+        asked = {"fire_triggers": fire}
+        taken(await world.api.post("/v1/people/import", content=csv, headers=media, params=asked))
 
     await load("created", False)
     await load("updated", False)
-    members = [await world.person(), await world.person()]
     await world.join("selections/vip", members[0], fire_triggers=False)
     assert await enrolled_people(world, flow) == []
     await load("updated again", True)

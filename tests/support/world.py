@@ -22,10 +22,10 @@ from temporalio.worker import Worker
 
 from activities.core import Core
 from activities.crm.suppression import Suppression
-from activities.editing import versions
 from activities.enrolling.enrolment import Enrolled, Proposal
 from activities.life.commands import Commanded
 from activities.outside import choice
+from api.edits import FlowEdited
 from api.engine import Engine
 from flows.definition import Flow
 from flows.facts import Values
@@ -35,7 +35,6 @@ from store.columns import new_id
 from store.database import Database
 from store.flows import FlowRow, FlowStatus
 from store.journeys import EffectRow, JournalRow, MessageRow, ParticipantRow
-from store.people import Person
 from tests.support.apps import borrowed, caller
 from tests.support.inbox import Inbox
 from tests.support.waiting import eventually
@@ -82,23 +81,12 @@ class World:
         """A person with an address of its own."""
         id = new_id("per")
         given = {"first_name": "Kari", "last_name": "Nordmann", "email": f"{id}@x.example", **fields}
-        email = given["email"]
-        row = Person(id=id, email_key=email.casefold() if email else None, created_at=now(), updated_at=now(), **given)
-        await self.db.write(lambda session: session.add(row))
+        taken(await self.api.put(f"/v1/people/{id}", json=given))
         return id
 
     async def change(self, person: str, **fields: Any) -> None:
-        """Change a person as the CRM's API does, with the event that tells so."""
-
-        def work(session: Any) -> None:
-            row = session.get(Person, person)
-            for name, value in fields.items():
-                setattr(row, name, value)
-            self.core.events.occur(
-                session, type="person_updated", person=person, at=now(), data={"changed": list(fields)}
-            )
-
-        await self.core.dispatcher.write(work)
+        """Change a person's fields."""
+        taken(await self.api.patch(f"/v1/people/{person}", json=fields))
 
     async def put(self, path: str, **fields: Any) -> None:
         """Create or replace something of the CRM or the library; without another name it bears its id."""
@@ -140,13 +128,11 @@ class World:
         taken(await self.api.post("/v1/flows", content=file_of(flow), headers=FILE))
         return flow.id
 
-    async def edit(self, flow: Flow, *, dry_run: bool = False) -> versions.Edited:
-        """Save a new version."""
-        return await self.core.dispatcher.write(
-            lambda session: versions.replace(
-                session, self.core.definitions, self.core.crm.catalog(session), flow, "", now(), dry_run=dry_run
-            )
-        )
+    async def edit(self, flow: Flow, *, dry_run: bool = False) -> FlowEdited:
+        """Save a new version over HTTP, or ask what saving it would do."""
+        path, asked = f"/v1/flows/{flow.id}", {"dry_run": dry_run}
+        answer = await self.api.put(path, params=asked, content=file_of(flow), headers=FILE)
+        return FlowEdited.model_validate(taken(answer))
 
     async def flow(self, name: str, *steps: dict[str, Any], **settings: Any) -> str:
         """A flow that runs."""
