@@ -80,7 +80,7 @@ class Proof:
 
 
 PROOFS = {
-    "queue": Proof("20,000 effects are queued: pause, end and stop", _queue),
+    "queue": Proof("20,000 effects are queued: pause, end and stop", _queue, minutes=90),
     "adapters": Proof(
         "1,000 journeys through each adapter, a fifth of whose calls are done and not heard of", _adapters
     ),
