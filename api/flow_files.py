@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from functools import lru_cache
 from typing import Any
 
 from fastapi import Request
@@ -49,6 +50,7 @@ async def read_flow(request: Request) -> tuple[Flow, str, Source]:
     return loaded.flow, body.decode("utf-8-sig"), loaded.source
 
 
+@lru_cache(maxsize=32)  # a stored version never changes, and reading YAML is most of what showing a flow costs
 def places(text: str) -> Source:
     """The places of a stored flow file."""
     try:
