@@ -53,9 +53,8 @@ class Bulk:
                 self._update(session, person, fields, at, fire_triggers=fire_triggers)
         if created:
             session.execute(insert(Person), created)
-        if fire_triggers:
-            for fields in created:
-                self._occur(session, type="person_created", person=fields["id"], at=at)
+        if created and fire_triggers:
+            self._occur(session, type="person_created", person=[fields["id"] for fields in created], at=at)
         return Saved(len(created), len(rows) - len(created), tuple(people))
 
     def _known(self, session: Session, rows: Sequence[Row]) -> dict[str, Person]:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 class Occur(Protocol):
     """Stores an event about a person and matches it, in the same transaction.
 
-    `person` may be several to whom the same has happened: a few statements for all of them, and no triggers.
+    `person` may be several to whom the same has happened: a few statements for all of them.
     Without `triggers` nobody is enrolled by it (TRIG_1); whoever waits for it is woken all the same.
     """
 

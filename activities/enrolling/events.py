@@ -79,7 +79,7 @@ class Events:
         if row.person and not row.machine:
             self._match(session, {row.person: row}, now)
             if triggers:
-                self._trigger(session, row, now)
+                self._trigger(session, [row], now)
         return row
 
     def settled(self, session: Session, row: EventRow, now: datetime, *, machine: bool) -> None:
@@ -88,7 +88,7 @@ class Events:
         session.flush()
         if not machine:
             self._match(session, {row.person: row}, now)
-            self._trigger(session, row, now)
+            self._trigger(session, [row], now)
 
     def occur(
         self,
@@ -107,15 +107,18 @@ class Events:
         if isinstance(person, str):
             self.take(session, replace(event, person=person), at, triggers=triggers)
         else:
-            assert not triggers, "many are enrolled by a job (TRIG_7)"
-            self._take_all(session, event, person, at)
+            self._take_all(session, event, person, at, triggers=triggers)
 
-    def _take_all(self, session: Session, event: Event, people: Sequence[str], now: datetime) -> None:
+    def _take_all(
+        self, session: Session, event: Event, people: Sequence[str], now: datetime, *, triggers: bool
+    ) -> None:
         """Store and match the same for many people: a few statements for all of them."""
         rows = {person: _row(replace(event, person=person), now) for person in lock_people(session, people)}
         if rows:
             session.execute(insert(EventRow), [row.model_dump(exclude={"number"}) for row in rows.values()])
             self._match(session, rows, now)
+            if triggers:
+                self._trigger(session, list(rows.values()), now)
 
     def _known(self, session: Session, event: Event) -> bool:
         query = select(col(EventRow.number)).where(
@@ -190,27 +193,37 @@ class Events:
             return False
         return "former_employee" in row.data.get("changed", ()) or enrolment.stay_while_filter_holds
 
-    def _trigger(self, session: Session, row: EventRow, now: datetime) -> None:
+    def _trigger(self, session: Session, rows: Sequence[EventRow], now: datetime) -> None:
+        """Propose whoever the events set off a trigger for: the same event, one for each person."""
         open_flows = session.execute(
             select(FlowRow)
             .join(FlowTrigger, col(FlowTrigger.flow) == col(FlowRow.id))
-            .where(col(FlowTrigger.event) == row.type)
+            .where(col(FlowTrigger.event) == rows[0].type)
             .where(col(FlowRow.status).in_(TAKES_PEOPLE))
             .order_by(col(FlowRow.id))
             .distinct()
         ).scalars()
         for flow in open_flows.all():
-            self._propose(session, flow, row, now)
+            # While these rows are held, none of them is read again.
+            kept = self._crm.load(session, sorted(row.person for row in rows)) if len(rows) > 1 else ()
+            self._propose(session, flow, rows, now)
+            del kept
 
-    def _propose(self, session: Session, flow: FlowRow, row: EventRow, now: datetime) -> None:
+    def _propose(self, session: Session, flow: FlowRow, rows: Sequence[EventRow], now: datetime) -> None:
         outline = self._definitions.current(session, flow)
-        given = Proposal(flow.id, row.person, "trigger", cause=tuple(row.cause), event=row.data, type=row.type)
-        proposal = self._enrolment.triggered(session, given, outline, now)
-        if proposal is not None:
-            answer = self._enrolment.propose(session, proposal, now)
+        proposals: dict[str, Proposal] = {}
+        for row in rows:
+            given = Proposal(flow.id, row.person, "trigger", cause=tuple(row.cause), event=row.data, type=row.type)
+            proposal = self._enrolment.triggered(session, given, outline, now)
+            if proposal is not None:
+                proposals[row.id] = proposal
+        if not proposals:
+            return
+        answers = self._enrolment.propose_all(session, list(proposals.values()), now)
+        for event, answer in zip(proposals, answers, strict=True):
             if isinstance(answer, Enrolled):
                 # What brought somebody in is not what a wait inside waits for, even if it happened at that very moment.
-                session.add(EventUse(participant=answer.participant, event=row.id, step=""))
+                session.add(EventUse(participant=answer.participant, event=event, step=""))
 
 
 def _same_key(participant: ParticipantRow, flow: Flow, row: EventRow) -> bool:

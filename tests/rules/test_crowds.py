@@ -110,3 +110,27 @@ async def test_STEP_14_a_company_with_very_many_people_is_told_in_pages(still_fe
     assert await world.core.chores.once() >= 2
     assert await woken(world, flow) == len(everyone)
     assert await world.count(EventRow, col(EventRow.person).in_(everyone)) == len(everyone)
+
+
+async def test_TRIG_1_an_import_that_fires_triggers_enrols_in_pages(still_ferd: Running) -> None:
+    """TRIG_3: whom the filter takes; nobody costs a statement."""
+    world, number = still_ferd.world, 400
+    takes = {
+        "triggers": [{"event": "person_created"}],
+        "filter": {"field": "person.country", "op": "is", "value": "NO"},
+    }
+    flow = await world.flow("created", wait("rest", "3 days"), enrolment=takes)
+    await world.command(flow, "pause")
+    rows = "\n".join(f"x{at},{'NO' if at % 2 else 'SE'}" for at in range(number))
+    with counted(world) as found:
+        answer = await still_ferd.api.post(
+            "/v1/people/import",
+            content=f"external_id,country\n{rows}\n",
+            headers={"content-type": "text/csv"},
+            params={"fire_triggers": "true"},
+        )
+    assert expect(200, answer)["created"] == number
+    assert found["statements"] < found["transactions"] * A_FEW
+    assert await world.count(EventRow, col(EventRow.type) == "person_created") == number
+    assert [row.status for row in await world.participants(flow)] == [Status.QUEUED] * (number // 2)
+    assert (await still_ferd.get(f"/flows/{flow}"))["statistics"]["refused"] == {"filter": number // 2}
