@@ -11,7 +11,7 @@ from temporalio.service import RPCError
 
 from flows.outcome import Reason
 from store.journeys import ParticipantRow
-from store.people import Company, Person
+from store.people import Person
 from tests.support.waiting import eventually
 from tests.support.world import SENDER, World, mail, now
 
@@ -38,8 +38,7 @@ async def person_row(world: World, person: str) -> Person:
 async def company(world: World, **fields: Any) -> str:
     """A company."""
     id = f"com-{world.suffix}"
-    row = Company(id=id, name="Fjord", name_key="fjord", created_at=now(), updated_at=now(), **fields)
-    await world.db.write(lambda session: session.add(row))
+    await world.put(f"companies/{id}", **{"name": "Fjord", **fields})
     return id
 
 

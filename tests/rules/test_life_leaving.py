@@ -5,24 +5,18 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from activities.life import commands
-from activities.life.commands import CommandRefused
 from flows.outcome import Reason, Refusal, Status
 from store.flows import FlowStatus
 from store.journeys import MessageRow, ParticipantRow
 from tests.rules.given import DAY, is_member, resting, when
 from tests.support.running import problem, running
 from tests.support.waiting import eventually
-from tests.support.world import Refused, World, mail, now, wait
+from tests.support.world import Refused, World, mail, taken, wait
 
 
 def becoming(status: FlowStatus) -> Any:
     """For `eventually`: the flow's row says so."""
     return lambda row: row.status is status
-
-
-async def delete(world: World, flow: str) -> None:
-    await world.core.dispatcher.write(lambda session: commands.delete(session, flow, now()))
 
 
 # --- off ---------------------------------------------------------------------------------------------------------
@@ -123,8 +117,8 @@ async def test_LIFE_7_closed_lets_those_inside_go_on_and_is_finished_when_the_la
     assert (await world.life(flow).result())["status"] == "finished"
     with pytest.raises(Refused, match="409"):
         await world.command(flow, "run")
-    with pytest.raises(CommandRefused):
-        await delete(world, flow)
+    with pytest.raises(Refused, match="409"):
+        taken(await world.api.delete(f"/v1/flows/{flow}"))
 
 
 async def test_LIFE_7_closed_with_nobody_inside_is_finished_at_once(world: World) -> None:

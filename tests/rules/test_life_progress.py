@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from activities.desk.participants import Participants
 from store.flows import FlowStatus
 from tests.rules.given import resting
 from tests.support.running import running
 from tests.support.waiting import eventually
-from tests.support.world import World, mail, now, wait
+from tests.support.world import World, mail, wait
 
 
 async def test_LIFE_10_the_flow_says_how_many_are_still_to_be_released_or_cancelled(still_world: World) -> None:
@@ -39,8 +38,7 @@ async def test_LIFE_7_a_closed_flow_shows_who_keeps_it_open(world: World) -> Non
     waiting, held = await world.enrol(flow), await world.enrol(flow)
     for participant in (waiting, held):
         await resting(world, participant, "react")
-    operations = Participants(world.core.rules)
-    await world.core.dispatcher.write(lambda session: operations.pause(session, held, now()) and None)
+    await world.operate(held, "pause")
     await world.until(held, holding=True)
     async with running(world) as ferd:
         assert (await ferd.get(f"/flows/{flow}"))["kept_open"] is None
@@ -48,6 +46,6 @@ async def test_LIFE_7_a_closed_flow_shows_who_keeps_it_open(world: World) -> Non
         await world.settled(flow)
         assert (await ferd.get(f"/flows/{flow}"))["kept_open"] == {"inside": 2, "held": 1, "without_limit": 1}
         await world.happens("a.b", (await world.participant(waiting)).person)
-        await world.core.dispatcher.write(lambda session: operations.cancel(session, held, now()) and None)
+        await world.operate(held, "cancel")
         await eventually(lambda: world.row(flow), lambda row: row.status is FlowStatus.FINISHED)
         assert (await ferd.get(f"/flows/{flow}"))["kept_open"] is None

@@ -12,7 +12,6 @@ import pytest
 from sqlmodel import Session
 from temporalio.testing import WorkflowEnvironment
 
-from activities.desk.participants import Participants
 from activities.journeys.steps import Begun
 from activities.life.lifecycle import TABLE
 from bench.proofs.findings import Findings
@@ -78,8 +77,7 @@ class Hand:
                 there[state] = await world.enrol(flow)
         for state in ("waiting", "held", "finishing"):
             await self.on(there[state], now())
-        pause = Participants(world.core.rules).pause
-        await world.core.dispatcher.write(lambda session: pause(session, there["held"], now()) and None)
+        await world.operate(there["held"], "pause")
         for state, at in (("acting", now()), ("finishing", now() + 4 * DAY)):
             entered = await self.enter(there[state], at)
             assert isinstance(entered, Begun)

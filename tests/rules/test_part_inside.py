@@ -8,23 +8,20 @@ import pytest
 from sqlmodel import Session
 from temporalio.client import WorkflowFailureError
 
-from activities.crm.models import CompanyIn
 from activities.dispatcher import Dispatcher
 from activities.journeys.standing import Standing
 from flows.outcome import Reason
 from store.journeys import ParticipantRow
-from tests.rules.given import left, resting, when
+from tests.rules.given import company, left, resting, when
 from tests.support.running import Running, expect, problem
 from tests.support.waiting import eventually
-from tests.support.world import World, mail, now, wait
+from tests.support.world import World, mail, now, taken, wait
 
 Befall = Callable[[World, str], Awaitable[None]]
 
 
 async def _left_the_company(world: World, person: str) -> None:
-    people = world.core.crm.people
-    change = {"former_employee": True}
-    await world.core.dispatcher.write(lambda session: people.patch(session, person, change, now()) and None)
+    await world.change(person, former_employee=True)
 
 
 async def _excluded(world: World, person: str) -> None:
@@ -32,9 +29,7 @@ async def _excluded(world: World, person: str) -> None:
 
 
 async def _succeeded(world: World, person: str) -> None:
-    people = world.core.crm.people
-    change = {"category": "customer"}
-    await world.core.dispatcher.write(lambda session: people.patch(session, person, change, now()) and None)
+    await world.change(person, category="customer")
 
 
 @pytest.mark.parametrize(
@@ -114,16 +109,13 @@ async def test_PART_4_a_journey_that_could_not_be_started_yet_is_not_lost(
 
 async def test_STEP_14_a_change_of_a_company_wakes_its_people(world: World) -> None:
     """STEP_14: those whose condition came to hold go on."""
-    companies = world.core.crm.companies
-    row = await world.core.dispatcher.write(lambda session: companies.create(session, CompanyIn(name="Fjord"), now()))
+    firm = await company(world)
     grown = {"condition": when("company.employees", 100, ">")}
     step = {"id": "grow", "kind": "wait_for_action", "actions": [grown], "within": "none"}
     flow = await world.flow("growing", step, mail("hello"))
-    participant = await world.enrol(flow, await world.person(company=row.id))
+    participant = await world.enrol(flow, await world.person(company=firm))
     await resting(world, participant, "grow")
-    await world.core.dispatcher.write(
-        lambda session: companies.patch(session, row.id, {"employees": 200}, now()) and None
-    )
+    taken(await world.api.patch(f"/v1/companies/{firm}", json={"employees": 200}))
     assert await left(world, participant) is Reason.COMPLETED
 
 

@@ -7,7 +7,6 @@ import pytest
 from sqlmodel import Session, select
 
 from activities.desk.attention import entries
-from activities.desk.participants import Participants
 from activities.upkeep import retention
 from activities.upkeep.retention import Retention
 from flows.outcome import Refusal, Status
@@ -34,12 +33,6 @@ async def rows(world: World, *tables: type[Any]) -> list[dict[str, Any]]:
     return await world.db.read(look)
 
 
-async def cancelled(world: World, participant: str) -> None:
-    """Out by hand."""
-    people = Participants(world.core.rules)
-    await world.core.dispatcher.write(lambda session: people.cancel(session, participant, now()) and None)
-
-
 async def lived(world: World) -> tuple[str, str, str]:
     """A flow through which one person has gone, and in which another rests; with traces of both everywhere."""
     triggers = {"triggers": [{"event": "order.placed"}]}
@@ -52,7 +45,7 @@ async def lived(world: World) -> tuple[str, str, str]:
     for participant in (first.id, second.id):
         await resting(world, participant, "rest")
     # By hand, today: the journey's own clock would be far ahead of the store's.
-    await cancelled(world, first.id)
+    await world.operate(first.id, "cancel")
     await world.journey(flow, first.id).result()
     return flow, gone, stays
 
@@ -103,7 +96,7 @@ async def test_PART_7_what_is_unknown_waits_for_a_person(still_world: World) -> 
         status=EffectStatus.UNKNOWN, planned_at=now(), error=MARKER,
     )  # fmt: skip
     await world.db.write(lambda session: session.add(row))
-    await cancelled(world, participant)
+    await world.operate(participant, "cancel")
     await aged(world, 1000)
     [entry] = await world.db.read(lambda session: entries(session, "", 2, flow))
     assert (entry.effect, entry.text) == (key, "")

@@ -5,15 +5,13 @@ from typing import Any
 import pytest
 from sqlmodel import col
 
-from activities.crm.tasks import SaleIn
 from flows.outcome import Reason, Refusal
 from store.enrolments import RefusalRow
-from store.people import Associate
 from store.work import RequestRow, Sale
 from tests.rules.given import enrolled_people, when
 from tests.support.running import Running, expect
 from tests.support.waiting import eventually
-from tests.support.world import World, mail, now, wait
+from tests.support.world import World, mail, taken, wait
 
 REST = wait("rest", "30 days")
 SALE: dict[str, Any] = {"id": "sell", "kind": "create_sale", "title": "Beans", "owner": "liv"}
@@ -140,11 +138,9 @@ async def test_TRIG_10_a_chain_of_three_flows_comes_to_an_end(world: World, by: 
 
 
 async def associate(world: World) -> None:
-    row = Associate(id="liv", name="Liv", email="liv@fjord.example", created_at=now(), updated_at=now())
-    await world.db.write(lambda session: session.add(row))
+    await world.put("associates/liv", email="liv@fjord.example")
 
 
 async def buys(world: World, person: str) -> None:
     """The person makes a sale, by no flow's doing."""
-    given = SaleIn(title="Beans", person=person, owner="liv")
-    await world.core.dispatcher.write(lambda session: world.core.crm.sales.create(session, given, now()))
+    taken(await world.api.post("/v1/sales", json={"title": "Beans", "person": person, "owner": "liv"}))

@@ -27,6 +27,7 @@ from activities.life.commands import Commanded
 from activities.outside import choice
 from api.edits import FlowEdited
 from api.engine import Engine
+from api.participants import Operation
 from flows.definition import Flow
 from flows.facts import Values
 from flows.outcome import Refusal, Status
@@ -177,6 +178,10 @@ class World:
         answer = await (self.propose_by("trigger", flow, who, event) if event else self.propose(flow, who, again=again))
         assert isinstance(answer, Enrolled), answer
         return answer.participant
+
+    async def operate(self, participant: str, operation: Operation) -> None:
+        """Do something about one participant over HTTP."""
+        taken(await self.api.post(f"/v1/participants/{participant}/{operation}"))
 
     def journey(self, flow: str, participant: str) -> WorkflowHandle[Any, Any]:
         """The journey's workflow."""
