@@ -81,9 +81,10 @@ class Machine(RuleBasedStateMachine):
             leaves=st.sampled_from([(), (OTHER,)]),
         ),
         back=st.booleans(),
+        slow=st.booleans(),
         group=groups,
     )
-    def begins(self, main: Design, back: bool, group: list[str]) -> None:
+    def begins(self, main: Design, back: bool, slow: bool, group: list[str]) -> None:
         """Two flows that know each other, and a few people."""
         self.driver.people(LANGUAGES)
         self.model.people = {name: Someone(language) for name, language in LANGUAGES.items()}
@@ -93,7 +94,7 @@ class Machine(RuleBasedStateMachine):
             trigger="order.wished",
             again=True,
             otherwise="exit",
-            throttle=1,
+            throttle=1 if slow else None,
             hands=MAIN if back else None,
         )
         for name, design in ((OTHER, other), (MAIN, main)):

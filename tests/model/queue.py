@@ -14,13 +14,15 @@ class Queue:
     def __init__(self, generation: int, left: int, now: datetime) -> None:
         self.generation = generation
         self._places = [_slot(now)] * left
+        self._last = _slot(now) if left else 0
 
     def take(self, rate: int, now: datetime) -> datetime:
-        """The first place, not before another's, at which an hour holds fewer than the rate."""
-        slot = max([_slot(now), *self._places])
+        """The first place, not before any that was given, at which an hour holds fewer than the rate."""
+        slot = max(_slot(now), self._last)
         while sum(slot - SLOTS <= place <= slot for place in self._places) >= rate:
             slot += 1
         self._places.append(slot)
+        self._last = slot
         return now if slot == _slot(now) else datetime.fromtimestamp(slot * SLOT.total_seconds(), UTC)
 
     def give_back(self, place: datetime) -> None:

@@ -113,3 +113,19 @@ class Walk(Machine):
         lost = [number for number, one in enumerate(reversed(self.model.everyone)) if one.lost]
         if lost:
             self.operates(lost[0], then)
+
+    @rule(
+        name=names, group=groups, hours=st.sampled_from([1, 30]), lost=st.sampled_from([None, "after"]),
+        then=st.sampled_from(["retry", "skip", "remove"]),
+    )  # fmt: skip
+    def is_refused_for_now(self, name: str, group: list[str], hours: int, lost: Any, then: str) -> None:
+        """SAFE_2, SAFE_3: the other side is busy for hours, and whoever fails meanwhile is seen to by a person."""
+        self.proposes(name, group, again=True)
+        self.restarts(True, lost, False, "is busy")
+        self.passes(24 * self.model.flows[name].design.rests if name == MAIN else 1)
+        self.passes(hours)
+        self.no_difference()
+        self.restarts(True, None, False, "works")
+        failing = [number for number, one in enumerate(reversed(self.model.everyone)) if one.failing]
+        if failing:
+            self.operates(failing[0], then)
