@@ -186,7 +186,12 @@ class Standing:
         if removed is None:
             return self._walk(self.row.step or None, arriving=False)
         if removed.until is not None:
+            planned_by = self.row.version
             self.wait_here(removed.step, removed.until, removed.text, then=self.perform(removed.place))
+            if (
+                removed.step.id in self.outline.step
+            ):  # another step has its id: whatever wakes them, not that one's time
+                self.row.version = planned_by
             return None
         if removed.step.id not in self.row.passed:
             self.tell(Line(removed.step.id, removed.step.kind, "edited", removed.text))

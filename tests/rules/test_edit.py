@@ -13,7 +13,7 @@ from store.flows import FlowStatus
 from tests.rules.given import closed_now, ended, left, resting, steps_passed
 from tests.support.running import Running
 from tests.support.waiting import eventually
-from tests.support.world import Refused, World, mail, now, wait
+from tests.support.world import Refused, World, mail, now, taken, wait
 
 DAY = timedelta(days=1)
 OPEN = {"edit_while_running": True, "guard_occupied_steps": False}
@@ -162,6 +162,23 @@ async def test_EDIT_5_a_removed_action_with_a_planned_time_lets_go_only_then(wor
     row = await eventually(lambda: world.participant(participant), lambda row: row.step != "a")
     assert world.inbox.mails == [] or world.inbox.subjects == ["c"]
     assert row.passed[:1] == ["b"]
+
+
+async def test_EDIT_5_a_planned_time_is_waited_for_also_where_another_kind_has_the_id(world: World) -> None:
+    """Whatever wakes them meanwhile."""
+    window = {"from": "hello@fjord.example", "reply_to": "same_as_from", "window": closed_now()}
+    flow = await running(world, "changed", mail("a"), mail("b"), email=window)
+    participant = await world.enrol(flow)
+    planned = (await resting(world, participant, "a")).until
+    await edit(world, "changed", wait("a", "1 second"), mail("b"), email=window)
+    await eventually(lambda: world.participant(participant), lambda row: row.plan["version"] == 2)
+    for given in ("pause", "resume"):
+        taken(await world.api.post(f"/v1/participants/{participant}/{given}"))
+    await eventually(lambda: world.participant(participant), lambda row: not row.holding and row.wake is None)
+    row = await world.participant(participant)
+    assert (row.step, row.until, row.status) == ("a", planned, Status.ACTIVE)
+    await world.forward(flow, participant, timedelta(hours=5))
+    await eventually(lambda: world.participant(participant), lambda row: row.passed[:1] == ["a"])
 
 
 async def test_EDIT_5_a_removed_action_of_certain_weekdays_lets_go_only_on_them(world: World) -> None:
