@@ -14,6 +14,7 @@ from sqlmodel import Session, col
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities import ledger
 from activities.dispatcher import Asked, Dispatcher, FlowChanged, StartJourney, StartRepeat, WakeJourney
 from activities.journeys.standing import Rules, Standing, UnknownParticipant
 from activities.life.draining import drained
@@ -122,6 +123,9 @@ class Sweep:
         if here.row.status is Status.ACTIVE and "lost" not in here.row.held:
             here.put_on_hold("lost")
             here.tell(Line(here.row.step, "", "lost", "its workflow is gone from Temporal; retry starts it again"))
+            ledger.let_go(
+                session, here.row.id, EffectStatus.UNKNOWN, here.now, "no answer, and then its workflow was gone"
+            )
             here.hold()
 
 

@@ -15,6 +15,7 @@ from flows.units import Rate
 from store.journeys import EffectStatus
 from tests.rules.given import HOUR, quietly
 from tests.support.running import Running
+from tests.support.waiting import eventually
 from tests.support.world import World, file_of, mail, now, taken, wait
 
 REST = wait("rest", "1 day")
@@ -105,6 +106,27 @@ async def test_SAFE_2_a_step_that_is_not_done_again_leaves_its_doubt_in_the_list
     assert (await still_ferd.post(f"/flows/{flow}/stop"))["under_way"] == 0
     await still_ferd.post("/attention", {"effect": entry["effect"], "outcome": "done"})
     assert (await still_ferd.get("/attention", flow=flow))["items"] == []
+
+
+async def test_SAFE_2_PART_4_a_journey_that_is_terminated_while_it_sends_leaves_its_doubt_too(
+    still_ferd: Running,
+) -> None:
+    """Lost with its workflow, then cancelled by hand: nobody will be heard of who could say how it went."""
+    world = still_ferd.world
+    flow = await world.flow("terminated", mail("hello"), REST)
+    participant = await world.enrol(flow)
+    assert isinstance(await entered(world, participant, now(), world.core.steps), Begun)
+    await world.journey(flow, participant).terminate()
+
+    async def swept() -> set[tuple[str, str]]:
+        await world.core.sweep.once()
+        items = (await still_ferd.get("/attention", flow=flow))["items"]
+        return {(entry["effect"] or "", entry["reason"]) for entry in items}
+
+    both = {(f"{participant}/hello/1", "unknown"), ("", "lost")}
+    assert await eventually(swept, lambda found: len(found) == 2) == both  # visibility is a little late
+    await still_ferd.post(f"/participants/{participant}/cancel")
+    assert (await still_ferd.get(f"/flows/{flow}"))["under_way"] == 0
 
 
 async def test_SAFE_2_SAFE_3_a_failing_step_that_is_skipped_by_hand_leaves_its_doubt_too(still_ferd: Running) -> None:
