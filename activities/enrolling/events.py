@@ -195,19 +195,19 @@ class Events:
 
     def _trigger(self, session: Session, rows: Sequence[EventRow], now: datetime) -> None:
         """Propose whoever the events set off a trigger for: the same event, one for each person."""
-        open_flows = session.execute(
+        open_flows = session.scalars(
             select(FlowRow)
             .join(FlowTrigger, col(FlowTrigger.flow) == col(FlowRow.id))
             .where(col(FlowTrigger.event) == rows[0].type)
             .where(col(FlowRow.status).in_(TAKES_PEOPLE))
             .order_by(col(FlowRow.id))
             .distinct()
-        ).scalars()
-        for flow in open_flows.all():
-            # While these rows are held, none of them is read again.
-            kept = self._crm.load(session, sorted(row.person for row in rows)) if len(rows) > 1 else ()
+        ).all()
+        # While these rows are held, none of them is read again, for whichever flow.
+        kept = self._crm.load(session, sorted(row.person for row in rows)) if open_flows and len(rows) > 1 else ()
+        for flow in open_flows:
             self._propose(session, flow, rows, now)
-            del kept
+        del kept
 
     def _propose(self, session: Session, flow: FlowRow, rows: Sequence[EventRow], now: datetime) -> None:
         outline = self._definitions.current(session, flow)

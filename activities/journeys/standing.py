@@ -188,9 +188,8 @@ class Standing:
         if removed.until is not None:
             planned_by = self.row.version
             self.wait_here(removed.step, removed.until, removed.text, then=self.perform(removed.place))
-            if (
-                removed.step.id in self.outline.step
-            ):  # another step has its id: whatever wakes them, not that one's time
+            # Where another step has its id now, whatever wakes them must not take that one's time for theirs.
+            if removed.step.id in self.outline.step:
                 self.row.version = planned_by
             return None
         if removed.step.id not in self.row.passed:

@@ -203,7 +203,9 @@ class Following:
 
 
 def _cause(session: Session, person: str, kind: str, key: int, mark: str) -> tuple[str, ...]:
-    """The flows that led to it, if one of ours has made it (TRIG_10)."""
+    """The flows that led to it, if one of ours has made it (TRIG_10); without a `kind` none can have."""
+    if not kind:
+        return ()
     latest = (
         select(EffectRow, ParticipantRow)
         .join(ParticipantRow, col(ParticipantRow.id) == col(EffectRow.participant))
