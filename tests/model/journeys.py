@@ -150,7 +150,9 @@ class Journeys(Doors):
         return self._texts(one, now)
 
     def _texts(self, one: Participation, now: datetime) -> bool:
-        """SAFE_2, SAFE_3: a message leaves, and it may not arrive; what can be tried again is, for a day."""
+        """SAFE_2, SAFE_3: a message leaves, and it may not arrive. What can be tried again is: for a day, and more
+        than `STEP_ATTEMPTS` times however long those take, for behind a throttle, or with no worker there, two tries
+        can be a week apart."""
         for _ in range(STEP_ATTEMPTS):
             if not self._may_leave(one, now):
                 return False
@@ -161,10 +163,12 @@ class Journeys(Doors):
             if one.did["sms"] != "failed":
                 self._passes(one, now)
                 return True
-            if self.provider == "refuses" or now - one.planned >= GIVES_UP:
+            if self.provider == "refuses":
                 return self._fails(one, now)
             if one.tries > STEP_ATTEMPTS:
                 break
+        if one.planned is not None and now - one.planned >= GIVES_UP:
+            return self._fails(one, now)
         rounds = max(0, one.tries - STEP_ATTEMPTS)
         one.until = now + min(timedelta(hours=1), timedelta(minutes=1) * 2**rounds)
         return False
