@@ -325,12 +325,14 @@ class Steps:
         return self._given_up(here, step, "the provider refused it for good")
 
     def _later(self, here: Standing, step: Action, effect: EffectRow, asked: timedelta = timedelta()) -> Plan:
-        """Temporal's own tries are used up: wait, longer each time; after a day a person has to look.
+        """Temporal's own tries, or as many behind a throttle, are used up: wait, longer each time; after a day a
+        person has to look.
 
         `asked`: at least as long as the other side asks for.
         """
         if here.now - effect.planned_at >= GIVE_UP:
-            return self._given_up(here, step, "tried for a day without success")
+            text = f"tried {effect.tries} times since {effect.planned_at:%Y-%m-%d %H:%M} UTC without success"
+            return self._given_up(here, step, text)
         rounds = max(0, effect.tries - STEP_ATTEMPTS)
         pause = max(asked, min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(rounds, 10)))
         return here.wait_here(step, here.now + pause, "the other side cannot be reached; trying again later")

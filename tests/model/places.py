@@ -1,11 +1,13 @@
 """What an edit makes of the places of steps: which have moved, and where those go on whose step is gone."""
 
+from functools import cache
 from itertools import combinations, pairwise
 
 from tests.model.design import ACTS, MAIN_ROW, Design
 
 
-def moved(before: Design, after: Design) -> set[str]:
+@cache
+def moved(before: Design, after: Design) -> frozenset[str]:
     """The steps that stay and have changed places: the fewest that can have, and rather those at which people rest."""
     found = set(before.steps & after.steps)
     for row, steps in before.rows.items():
@@ -17,7 +19,7 @@ def moved(before: Design, after: Design) -> set[str]:
             key=lambda some: (len(some), sum(beside[i] in ACTS for i in some), some),
         )  # fmt: skip
         found -= {beside[i] for i in kept}
-    return found
+    return frozenset(found)
 
 
 def guarded(before: Design, after: Design) -> set[str]:
