@@ -16,6 +16,7 @@ from activities.journeys import eligibility
 from activities.journeys.pace import Pace
 from activities.journeys.sparing import spared_from
 from activities.journeys.standing import Rules, Standing
+from activities.life.pauses import paused
 from activities.mail.compose import mail_id
 from activities.outside.elsewhere import NOTHING_ELSEWHERE, Elsewhere
 from flows.openings import Openings
@@ -30,7 +31,8 @@ from store.journeys import EffectRow, EffectStatus, MessageRow
 from workflows.contract import STEP_ATTEMPTS, Plan
 from workflows.contract import Done as DonePlan
 
-# After Temporal's own tries: waits that double from a minute to an hour, a day in all, then a person has to look.
+# After Temporal's own tries: waits that double from a minute to an hour, a day in all beside pauses, then a person has
+# to look.
 FIRST_WAIT, LONGEST_WAIT, GIVE_UP = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
 # A pause that the other side asks for is waited out by Temporal's own tries up to this, else by the journey.
 SHORT_PAUSE = timedelta(seconds=30)
@@ -330,8 +332,9 @@ class Steps:
 
         `asked`: at least as long as the other side asks for.
         """
-        if here.now - effect.planned_at >= GIVE_UP:
-            text = f"tried {effect.tries} times since {effect.planned_at:%Y-%m-%d %H:%M} UTC without success"
+        first = effect.planned_at
+        if here.now - first - paused(here.session, here.row, first, here.now) >= GIVE_UP:
+            text = f"tried {effect.tries} times since {first:%Y-%m-%d %H:%M} UTC without success"
             return self._given_up(here, step, text)
         rounds = max(0, effect.tries - STEP_ATTEMPTS)
         pause = max(asked, min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(rounds, 10)))

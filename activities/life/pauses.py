@@ -64,7 +64,12 @@ def frozen(session: Session, flow: Flow, row: ParticipantRow, now: datetime) -> 
     """For how long a wait of this participant has stood still since it came to its step."""
     if flow.settings.waits_during_pause == "keep":
         return timedelta()
-    return Pauses(session, [row.flow], [row.id], since=row.since).frozen(row.flow, row.id, row.since, now)
+    return paused(session, row, row.since, now)
+
+
+def paused(session: Session, row: ParticipantRow, since: datetime, now: datetime) -> timedelta:
+    """For how long this participant has been paused between two moments, alone or with its flow."""
+    return Pauses(session, [row.flow], [row.id], since=since).frozen(row.flow, row.id, since, now)
 
 
 def frozen_for_all(

@@ -82,13 +82,14 @@ class Model(Journeys):
         super().settle(now)
 
     def passes(self, time: timedelta) -> None:
-        """LIFE_12: where waits stand still during a pause, this time does not count for those who are paused."""
+        """LIFE_12: for who is paused this time does not count among the day of tries, nor where waits stand still."""
         for flow, life in self.flows.items():
             if self.paused(flow):
                 life.still += time
         for one in self.everyone:
-            if self.flows[one.flow].design.freeze and (one.paused or self.paused(one.flow)):
-                one.rested += time
+            if one.paused or self.paused(one.flow):
+                one.rested += time if self.flows[one.flow].design.freeze else timedelta()
+                one.planned = one.planned and one.planned + time
 
     # --- what befalls people ------------------------------------------------------------------------------------------
 

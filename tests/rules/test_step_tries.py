@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from activities.journeys.steps import Begun
+from activities.journeys.steps import GIVE_UP, Begun
+from activities.life import pauses
 from flows.ports import NotDone
 from tests.support.running import Running
 from tests.support.world import World, mail, now
@@ -38,3 +39,21 @@ async def test_SAFE_2_SAFE_3_who_was_tried_twice_a_week_ago_is_not_given_up_at_t
     [entry] = (await still_ferd.get("/attention", flow=flow))["items"]
     assert entry["reason"] == "failing"
     assert entry["text"] == f"tried {STEP_ATTEMPTS + 1} times since {first:%Y-%m-%d %H:%M} UTC without success: busy"
+
+
+async def test_SAFE_2_SAFE_3_LIFE_17_a_pause_does_not_count_among_the_day_of_tries(still_ferd: Running) -> None:
+    """A flow paused itself when its mail server failed: who is tried again after it has the rest of the day."""
+    world = still_ferd.world
+    flow = await world.flow("tries", mail("hello"))
+    participant = await world.enrol(flow)
+    first = now()
+    for _ in range(STEP_ATTEMPTS + 1):
+        await is_busy(world, participant, first)
+    await still_ferd.post(f"/flows/{flow}/pause")
+    await world.core.dispatcher.write(lambda session: pauses.end(session, first + WEEK, flow=flow))
+    await still_ferd.post(f"/flows/{flow}/resume")
+    await is_busy(world, participant, first + WEEK)
+    assert (await still_ferd.get("/attention", flow=flow))["items"] == []
+    await is_busy(world, participant, first + WEEK + GIVE_UP)
+    [entry] = (await still_ferd.get("/attention", flow=flow))["items"]
+    assert entry["reason"] == "failing"
