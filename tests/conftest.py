@@ -1,5 +1,6 @@
 """What all tests share: a Temporal server, a PostgreSQL server, and a database of its own for each test."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 
@@ -16,6 +17,18 @@ from tests.support.temporal import time_skipping_server
 hypothesis.settings.register_profile("ferd", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.register_profile("deep", deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ferd"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def old_objects_rest() -> Iterator[None]:
+    """What outlives a file is not looked at again when memory is cleared.
+
+    After thousands of tests that takes more than the two seconds that a workflow's task may take, in whose thread it
+    happens to begin: the SDK calls it a deadlock.
+    """
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
