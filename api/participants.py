@@ -54,10 +54,14 @@ class ParticipantPublic(BaseModel):
         "still (LIFE_12): as if the pause ended now."
     )
     left: float | None = Field(description="Seconds until then; while its wait stands still they do not run down.")
+    awaits: list[str] = Field(description="Events that may end its wait before that.")
     held: list[str] = Field(description="Why it may not move on now: paused, failing, lost, flow paused.")
+    holding: bool = Field(description="Due, and kept from going on by that; else it may be held and its wait run on.")
     enrolled_at: datetime
     ended_at: datetime | None
     success_at: datetime | None = Field(description="When the success criterion was met.")
+    success_before: bool = Field(description="It was met before they came in (STEP_18).")
+    key: str = Field(description="Which of the things it is about, where the flow is entered once for each (TRIG_13).")
     arm: Arm | None = Field(description="The side of a comparison; control: nothing is done to it (TRIG_12).")
 
 
@@ -94,6 +98,8 @@ class ParticipantInFull(ParticipantPublic):
     """With all that happened."""
 
     possible: list[str] = Field(description="What can be done about it now.")
+    passed: list[str] = Field(description="Steps that it has been through, in this order; none is done again (EDIT_3).")
+    kept: dict[str, Any] = Field(description="What webhooks have answered: `participant.…` in conditions (STEP_22).")
     journal: list[JournalEntry]
     effects: list[EffectPublic]
     workflow: str = Field(description="The journey's workflow id.")
@@ -245,6 +251,8 @@ def _in_full(engine: Engine, session: Session, participant: str) -> ParticipantI
     return ParticipantInFull(
         **_read(engine, session, [(row, flow)])[participant].model_dump(),
         possible=possible(row, flow),
+        passed=row.passed,
+        kept=row.kept,
         journal=[JournalEntry.model_validate(line) for line in journal],
         effects=[EffectPublic.model_validate(effect) for effect in effects],
         workflow=workflow,

@@ -56,11 +56,11 @@ async def test_SAFE_1_a_worker_killed_at_random_sends_every_mail_once_or_says_th
         kills = 0
 
         async def inside() -> int:
-            return await world.count(ParticipantRow, col(ParticipantRow.ended_at).is_(None))
+            return await world.stored.count(ParticipantRow, col(ParticipantRow.ended_at).is_(None))
 
         async def moved() -> int:
             """Grows with every step: whoever is inside begins an effect next, or leaves."""
-            return await world.count(EffectRow) - await inside()
+            return await world.stored.count(EffectRow) - await inside()
 
         async with asyncio.timeout(LIMIT):
             while await inside():
@@ -78,7 +78,7 @@ async def _assert_every_mail_once_or_unknown(world: World, flow: str, kills: int
     rows = await world.participants(flow)
     assert Counter(row.status for row in rows) == {Status.FINISHED: len(rows)}
     arrived = Counter(str(received["Message-ID"]) for received in world.inbox.mails)
-    effects = [effect for effect in await world.effects_of(flow) if effect.channel == "email"]
+    effects = [effect for effect in await world.stored.effects(flow) if effect.channel == "email"]
     assert len(effects) == 2 * len(rows)
     for effect in effects:
         count = arrived[message_id(effect.key, "hello@fjord.example")]

@@ -52,7 +52,7 @@ async def prove(adapter: Adapter, name: str, number: int, found: Findings) -> No
     """Send `number` people through the adapter's steps, and look at every effect from both sides."""
     async with running(adapter.world) as ferd:
         flow = await _sent_through(ferd, adapter, number)
-        effects = {effect.key: effect for effect in await adapter.world.effects_of(flow)}
+        effects = {effect.key: effect for effect in await adapter.world.stored.effects(flow)}
         expect(f"{name}: effects in the ledger", len(effects), number * adapter.each)
         people = {row.id: row.person for row in await adapter.world.participants(flow)}
         who = {key: people[effect.participant] for key, effect in effects.items()}
@@ -90,8 +90,11 @@ async def _sent_through(ferd: Running, adapter: Adapter, number: int) -> str:
 
     finished = (col(ParticipantRow.flow) == flow, col(ParticipantRow.status) == Status.FINISHED)
     await eventually(
-        lambda: world.count(ParticipantRow, *finished), lambda count: count == number, seconds=PATIENCE, pause=0.1
-    )  # fmt: skip
+        lambda: world.stored.count(ParticipantRow, *finished),
+        lambda count: count == number,
+        seconds=PATIENCE,
+        pause=0.1,
+    )
     expect("everyone has finished", (await ferd.get(f"/flows/{flow}"))["statistics"]["finished"], number)
     return flow
 

@@ -157,5 +157,5 @@ async def sweep(world: World) -> None:
     """Start what a kill, or a server that was too busy to answer in time, has kept from being started."""
     later = Core.build(world.db, world.client, task_queue=world.queue, clock=lambda: now() + timedelta(minutes=2))
     unstarted = col(ParticipantRow.status) == Status.ACTIVE, ~col(ParticipantRow.started)
-    while await world.count(ParticipantRow, *unstarted):
+    while await world.stored.count(ParticipantRow, *unstarted):
         await later.sweep.once()

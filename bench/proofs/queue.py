@@ -95,7 +95,7 @@ async def prove(world: World, door: Door, number: int, found: Findings) -> None:
             await _drained(world, flows)
             found.note("the queue worked off, without an effect, in", f"{time.monotonic() - begun:.0f} s")
         for place, flow in flows.items():
-            effects = await world.effects_of(flow)
+            effects = await world.stored.effects(flow)
             expect(f"effects of {names[place]}", len(effects), busy.get(flow, 0))
             expect(f"settled in {names[place]}", all(each.status is EffectStatus.DONE for each in effects), True)
         expect("mails", len(door.mails), AT_ONCE)
@@ -146,7 +146,7 @@ async def _commands(
     under_way: dict[str, int] = {}
     for given in COMMANDS:
         flow = flows[situation, given]
-        planned = await ferd.world.count(
+        planned = await ferd.world.stored.count(
             EffectRow, col(EffectRow.flow) == flow, col(EffectRow.status) == EffectStatus.PLANNED
         )
         await ferd.get(f"/flows/{flow}")  # as an operator who has the page open

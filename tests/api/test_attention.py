@@ -112,7 +112,7 @@ async def test_SAFE_3_all_of_a_step_are_retried_skipped_or_removed(
     for participant in people:
         await world.until(participant, step="rest")
     assert world.inbox.subjects == ["frail"] * 5
-    assert await world.count(ChoreRow) == 0
+    assert await world.stored.count(ChoreRow) == 0
     assert (await ferd.get("/attention", flow=flow))["items"] == []
     problem(404, await ferd.api.post("/v1/attention/retry", json={"flow": "nothing"}))
     problem(422, await ferd.api.post("/v1/attention/forget", json={"flow": flow}))
@@ -198,7 +198,7 @@ async def test_a_company_of_thousands_is_told_page_by_page(
         return [("person_updated", {"changed": ["company.employees"]}) in await still_ferd.events(p) for p in people]
 
     assert await told() == [True, True, False, False, False]
-    assert await still_ferd.world.count(ChoreRow, col(ChoreRow.after) == people[1]) == 1
+    assert await still_ferd.world.stored.count(ChoreRow, col(ChoreRow.after) == people[1]) == 1
     assert await still_ferd.world.core.chores.once() == 2
     assert await told() == [True] * 5
 
@@ -214,4 +214,4 @@ async def test_a_chore_that_fails_holds_up_no_other(still_ferd: Running, monkeyp
     await still_ferd.api.patch(f"/v1/companies/{company}", json={"employees": 7})
     assert await world.core.chores.once() == 2
     assert "person_updated" in [type for type, _ in await still_ferd.events(people[1])]
-    assert await world.count(ChoreRow, col(ChoreRow.at) > now()) == 1
+    assert await world.stored.count(ChoreRow, col(ChoreRow.at) > now()) == 1

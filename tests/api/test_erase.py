@@ -144,8 +144,8 @@ async def test_PART_8_who_wanted_no_mail_gets_none_after_a_new_import(ferd: Runn
     else:
         await unsubscribe(world, person, "news")
     assert (await ferd.api.post(f"/v1/people/{person}/erase")).status_code == 204
-    assert await world.count(BlockedAddress, col(BlockedAddress.address) == address) == 0
-    assert await world.count(SuppressedAddress) == 1
+    assert await world.stored.count(BlockedAddress, col(BlockedAddress.address) == address) == 0
+    assert await world.stored.count(SuppressedAddress) == 1
 
     again = (await ferd.post("/people", {"email": address.upper()}, 201))["id"]
     flow = await world.flow("again", mail("hello"))

@@ -61,7 +61,7 @@ async def test_STEP_14_an_event_ends_a_wait(ferd: Running) -> None:
     await world.until(participant, awaits=["order.paid"])
     [item] = await send(ferd, event("1", type="order.paid", subject="email:KARI@fjord.no"))
     assert item["person"] == person
-    row = await world.until(participant, status="finished")
+    row = await world.stored.until(participant, status="finished")
     assert row.event == {}
 
 

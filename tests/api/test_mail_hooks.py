@@ -61,8 +61,8 @@ async def test_reports_without_a_key_change_nothing(still_ferd: Running) -> None
     for path in ("/hooks/bounce", "/hooks/reply", "/hooks/bounce?key=wrong", "/hooks/reply?key="):
         answer = await still_ferd.public.post(path, json={"recipient": "a@b.example"})
         assert "FERD_HOOK_KEY" in problem(401, answer)["remedy"]
-    assert await still_ferd.world.count(BlockedAddress) == 0
-    assert await still_ferd.world.count(Person) == 0
+    assert await still_ferd.world.stored.count(BlockedAddress) == 0
+    assert await still_ferd.world.stored.count(Person) == 0
 
 
 async def test_SAFE_5_a_report_that_cannot_be_read_says_where(still_ferd: Running) -> None:
@@ -72,4 +72,4 @@ async def test_SAFE_5_a_report_that_cannot_be_read_says_where(still_ferd: Runnin
         problem(422, await post(still_ferd, path, {}))
     answer = await still_ferd.api.post("/hooks/bounce", content=b"{", headers={"Content-Type": "application/json"})
     problem(422, answer)
-    assert await still_ferd.world.count(BlockedAddress) == 0
+    assert await still_ferd.world.stored.count(BlockedAddress) == 0

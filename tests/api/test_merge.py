@@ -209,7 +209,7 @@ async def test_PART_8_PART_9_a_journey_that_heard_nothing_of_it_is_told_again(
     else:
         await ferd.api.post(f"/v1/people/{gone}/erase")
     monkeypatch.setattr(Dispatcher, "_tell", tell)
-    row = await world.participant(participant)
+    row = await world.stored.participant(participant)
     assert (row.status.inside, row.wake is not None) == (False, True)
 
     long_ago = update(ParticipantRow).where(col(ParticipantRow.id) == participant)

@@ -209,7 +209,7 @@ async def test_PART_4_one_participant_is_paused_and_resumed(ferd: Running) -> No
     await ferd.post(f"/flows/{flow}/pause")
     assert (await ferd.get(f"/participants/{one}"))["held"] == ["paused", "flow paused"]
     assert (await do(ferd, one, "resume"))["held"] == ["flow paused"]
-    await world.until(one, wake=None)
+    await world.stored.until(one, wake=None)
     assert (await world.participant(one)).holding
     await ferd.post(f"/flows/{flow}/resume")
     await world.forward(flow, one)
@@ -306,7 +306,7 @@ async def test_PART_4_a_terminated_journey_comes_back_only_by_retry(ferd: Runnin
     assert (entry["reason"], entry["possible"][0]) == ("lost", "retry")
 
     await do(ferd, participant, "retry")
-    await world.until(participant, wake=None)
+    await world.stored.until(participant, wake=None)
     assert (await ferd.get("/attention", flow=flow))["items"] == []
     await world.forward(flow, participant)
     await world.until(participant, status="finished")

@@ -103,7 +103,7 @@ async def test_STEP_24_who_only_asks_for_the_head_has_not_clicked(still_ferd: Ru
         lambda session: session.scalars(select(EventRow).where(EventRow.type == "link_clicked")).all()
     )
     assert (kept.person, kept.machine) == (row.person, True)
-    (message,) = await still_ferd.world.messages(row.participant)
+    (message,) = await still_ferd.world.messages(participant=row.participant)
     assert message.clicked == []
 
 
@@ -335,5 +335,5 @@ async def test_STEP_24_a_click_on_one_of_several_links_is_settled_by_itself(stil
 
     assert (await machines())[0]
     assert await eventually(machines, lambda kept: kept == [True, False]) == [True, False]
-    (message,) = await still_ferd.world.messages(row.participant)
+    (message,) = await still_ferd.world.messages(participant=row.participant)
     assert message.clicked == ["offer"]

@@ -77,13 +77,13 @@ async def test_LIFE_14_a_command_for_later_is_listed_and_withdrawn(world: World,
     assert [(each["command"], each["enrol_existing"]) for each in (run, stop)] == [("run", True), ("stop", False)]
     listed = await ferd("scheduled", flow)
     assert all(each["id"] in listed for each in (run, stop))
-    assert (await world.row(flow)).status is FlowStatus.DRAFT
+    assert (await world.state(flow)).status is FlowStatus.DRAFT
     assert "withdrawn" in await ferd("withdraw", flow, stop["id"])
     assert [each["id"] for each in await as_data(ferd, "scheduled", flow)] == [run["id"]]
     assert stop["id"] in await ferd("withdraw", flow, stop["id"], fails=True)
     await ferd("withdraw", flow)
     assert "waits" in await ferd("scheduled", flow)
-    assert await world.count(ScheduledCommand) == 0
+    assert await world.stored.count(ScheduledCommand) == 0
     past = f"{now() - timedelta(days=2):%Y-%m-%d %H:%M}"
     assert "past" in await ferd("run", flow, "--at", past, fails=True)
 
@@ -94,7 +94,7 @@ async def test_LIFE_16_pause_all_and_resume_all(world: World, ferd: Ferd) -> Non
     assert "ferd resume-all" in await ferd("pause-all")
     assert "email is paused in all flows" in await ferd("pause-all", "--channel", "email")
     assert "All flows are paused" in await ferd("flows")
-    assert (await world.row(flow)).status is FlowStatus.RUNNING
+    assert (await world.state(flow)).status is FlowStatus.RUNNING
     assert (await as_data(ferd, "resume-all"))["paused"] == ["email"]
     assert "No flow and no channel" in await ferd("resume-all", "--channel", "email")
     assert "'email', 'sms', 'crm' or 'webhook'" in await ferd("pause-all", "--channel", "pigeon", fails=True)
@@ -106,7 +106,7 @@ async def test_LIFE_11_a_command_that_is_not_allowed_says_what_is(world: World, 
     assert f"{flow} is stopped." in await ferd("stop", flow)
     refused = await ferd("run", flow, fails=True)
     assert "stopped" in refused
-    assert (await world.row(flow)).status is FlowStatus.STOPPED
+    assert (await world.state(flow)).status is FlowStatus.STOPPED
     unknown = await ferd("pause", "nobody", fails=True)
     assert "There is no flow nobody." in unknown
     assert "ferd flows lists them" in unknown
@@ -121,19 +121,19 @@ async def test_LIFE_6_delete_asks_first_and_says_what_a_running_flow_needs(world
     assert "First pause or end it" in await ferd("delete", flow, "--yes", fails=True)
     await ferd("pause", flow)
     assert "1 person inside will be cancelled" in await ferd("delete", flow, fails=True)
-    assert not (await world.row(flow)).deleted
+    assert not (await world.stored.flow(flow)).deleted
     await ferd("delete", flow, "--yes")
-    assert (await world.row(flow)).deleted
+    assert (await world.stored.flow(flow)).deleted
 
 
 async def test_LIFE_7_copies_and_the_archive(world: World, ferd: Ferd) -> None:
     """LIFE_7: duplicate, new version and archive, as over the API."""
     flow = await world.flow("first", mail("hello"))
     follows = (await as_data(ferd, "new-version", flow))["id"]
-    assert (await world.row(follows)).ancestor == flow
+    assert (await world.state(follows)).ancestor == flow
     twin = world.id("twin")
     assert f"{twin} is a draft now, made of {flow}." in await ferd("duplicate", flow, "--id", twin, "--name", "Twin")
-    assert ((await world.row(twin)).name, (await world.row(twin)).ancestor) == ("Twin", None)
+    assert ((await world.state(twin)).name, (await world.state(twin)).ancestor) == ("Twin", None)
     assert twin in await ferd("duplicate", flow, "--id", twin, fails=True)
     await ferd("archive", twin)
     assert [each["id"] for each in await as_data(ferd, "flows", "--archived")] == [twin]

@@ -9,8 +9,8 @@ import httpx2
 from sqlmodel import Session
 from temporalio.service import RPCError
 
+from api.participants import ParticipantInFull
 from flows.outcome import Reason
-from store.journeys import ParticipantRow
 from store.people import Person
 from tests.support.waiting import eventually
 from tests.support.world import SENDER, World, mail, now
@@ -56,14 +56,14 @@ async def is_member(world: World, person: str, group: str) -> bool:
     return await world.db.read(lambda session: world.core.crm.is_member(session, person, group))
 
 
-async def resting(world: World, participant: str, step: str) -> ParticipantRow:
-    """The participant, once it waits in a step."""
+async def resting(world: World, participant: str, step: str) -> ParticipantInFull:
+    """The participant, once it waits in a step: until a time, or for something."""
     return await eventually(
-        lambda: world.participant(participant), lambda row: row.step == step and row.plan["type"] == "wait"
+        lambda: world.participant(participant), lambda row: row.step == step and bool(row.until or row.awaits)
     )
 
 
-async def out_or_at(world: World, participant: str, step: str) -> ParticipantRow:
+async def out_or_at(world: World, participant: str, step: str) -> ParticipantInFull:
     """The participant, once it stands at a step or has left."""
     return await eventually(
         lambda: world.participant(participant), lambda row: row.step == step or not row.status.inside

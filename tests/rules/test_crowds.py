@@ -60,7 +60,8 @@ async def inside(world: World, everyone: list[str], awaits: str) -> str:
 
 
 async def woken(world: World, flow: str) -> int:
-    return await world.count(ParticipantRow, col(ParticipantRow.flow) == flow, col(ParticipantRow.wake).is_not(None))
+    here, told = col(ParticipantRow.flow) == flow, col(ParticipantRow.wake).is_not(None)
+    return await world.stored.count(ParticipantRow, here, told)
 
 
 async def test_TRIG_7_thousands_join_a_selection_in_pages(still_ferd: Running) -> None:
@@ -77,7 +78,7 @@ async def test_TRIG_7_thousands_join_a_selection_in_pages(still_ferd: Running) -
     assert answer == {"added": len(everyone) - 1, "already": 1}
     assert found["transactions"] >= 3
     assert found["statements"] < found["transactions"] * A_FEW
-    assert await world.count(EventRow, col(EventRow.type) == "added_to_selection") == len(everyone)  # once each
+    assert await world.stored.count(EventRow, col(EventRow.type) == "added_to_selection") == len(everyone)  # once each
     assert await woken(world, waiting) == 3
     await world.core.background.settle(listening, lambda _: None)
     assert len(await world.participants(listening)) == len(everyone) - 1
@@ -109,7 +110,7 @@ async def test_STEP_14_a_company_with_very_many_people_is_told_in_pages(still_fe
     assert await woken(world, flow) == PAGE
     assert await world.core.chores.once() >= 2
     assert await woken(world, flow) == len(everyone)
-    assert await world.count(EventRow, col(EventRow.person).in_(everyone)) == len(everyone)
+    assert await world.stored.count(EventRow, col(EventRow.person).in_(everyone)) == len(everyone)
 
 
 async def test_TRIG_1_an_import_that_fires_triggers_enrols_in_pages(still_ferd: Running) -> None:
@@ -131,6 +132,6 @@ async def test_TRIG_1_an_import_that_fires_triggers_enrols_in_pages(still_ferd: 
         )
     assert expect(200, answer)["created"] == number
     assert found["statements"] < found["transactions"] * A_FEW
-    assert await world.count(EventRow, col(EventRow.type) == "person_created") == number
+    assert await world.stored.count(EventRow, col(EventRow.type) == "person_created") == number
     assert [row.status for row in await world.participants(flow)] == [Status.QUEUED] * (number // 2)
     assert (await still_ferd.get(f"/flows/{flow}"))["statistics"]["refused"] == {"filter": number // 2}

@@ -42,12 +42,12 @@ async def test_EDIT_2_the_current_version_decides_whether_a_running_flow_is_edit
     with pytest.raises(Refused) as refused:
         await world.edit(world.definition("strict", mail("hello"), settings={"edit_while_running": True}))
     assert (refused.value.status, refused.value.problem["flow_status"]) == (409, "running")
-    assert (await world.row(flow)).version == 1
+    assert (await world.state(flow)).version == 1
     await world.command(flow, "pause")
     await world.edit(world.definition("strict", mail("hello"), settings={"edit_while_running": True}))
     await world.command(flow, "run")
     await world.edit(world.definition("strict", mail("hello"), mail("second")))
-    row = await world.row(flow)
+    row = await world.state(flow)
     assert (row.version, row.status) == (3, FlowStatus.RUNNING)
     with pytest.raises(Refused):
         await world.edit(world.definition("strict", mail("hello")))
@@ -110,10 +110,10 @@ async def test_EDIT_4_longer_and_shorter_waits_count_from_when_they_began(world:
     await world.forward(flow, second, 6 * DAY)
     await edit(world, "length", mail("a"), wait("rest", "5 days"), mail("b"))
     assert await left(world, second) is Reason.COMPLETED
-    row = await world.until(first, until=began + 5 * DAY)
+    row = await world.stored.until(first, until=began + 5 * DAY)
     assert (row.status, row.since) == (Status.ACTIVE, began)
     await edit(world, "length", mail("a"), wait("rest", "12 days"), mail("b"))
-    await world.until(first, until=began + 12 * DAY)
+    await world.stored.until(first, until=began + 12 * DAY)
     await world.forward(flow, first, 11 * DAY)
     assert (await world.participant(first)).step == "rest"
     assert await ended(world, flow, first) is Reason.COMPLETED
@@ -137,7 +137,7 @@ async def test_EDIT_5_another_kind_under_the_same_id_is_removed_and_added(world:
     await world.forward(flow, participant, 8 * DAY)
     action = {"id": "rest", "kind": "wait_for_action", "actions": [{"event": "order.placed"}], "within": "7 days"}
     await edit(world, "kind", mail("a"), action, mail("b"))
-    row = await eventually(lambda: world.participant(participant), lambda row: row.plan["kind"] == "wait_for_action")
+    row = await world.until(participant, awaits=["order.placed"])
     assert row.until is not None
     assert row.until - row.since == 7 * DAY
     assert ("rest", "edited") in await world.journal(participant)
@@ -171,10 +171,10 @@ async def test_EDIT_5_a_planned_time_is_waited_for_also_where_another_kind_has_t
     participant = await world.enrol(flow)
     planned = (await resting(world, participant, "a")).until
     await edit(world, "changed", wait("a", "1 second"), mail("b"), email=window)
-    await eventually(lambda: world.participant(participant), lambda row: row.plan["version"] == 2)
+    await eventually(lambda: world.stored.participant(participant), lambda row: row.plan["version"] == 2)
     for given in ("pause", "resume"):
         taken(await world.api.post(f"/v1/participants/{participant}/{given}"))
-    await eventually(lambda: world.participant(participant), lambda row: not row.holding and row.wake is None)
+    await eventually(lambda: world.stored.participant(participant), lambda row: not row.holding and row.wake is None)
     row = await world.participant(participant)
     assert (row.step, row.until, row.status) == ("a", planned, Status.ACTIVE)
     await world.forward(flow, participant, timedelta(hours=5))

@@ -80,7 +80,7 @@ async def test_EDIT_6_the_guard_names_the_step_and_how_many_are_there(world: Wor
         told = await world.edit(edited, dry_run=True)
         assert [(effect.step, effect.refused) for effect in told.steps if effect.refused] == [("rest", 2)]
         assert not told.possible
-    assert (await world.row(flow)).version == 1
+    assert (await world.state(flow)).version == 1
     assert (await world.participant(first)).version == 1
     await world.edit(world.definition("guard", wait("rest", "3 days"), mail("b"), settings=GUARDED))
 
@@ -115,7 +115,7 @@ async def test_EDIT_6_actions_and_what_nobody_is_at_can_be_removed_and_the_curre
     ]
     await world.edit(world.definition("current", wait("rest", "3 days"), settings=OPEN))
     await world.edit(world.definition("current", mail("a"), settings=OPEN))
-    assert (await world.row(flow)).version == 4
+    assert (await world.state(flow)).version == 4
 
 
 async def test_EDIT_7_a_dry_run_says_who_stays_until_when_and_who_goes_on_and_saves_nothing(world: World) -> None:
@@ -125,7 +125,7 @@ async def test_EDIT_7_a_dry_run_says_who_stays_until_when_and_who_goes_on_and_sa
     rows = [await world.participant(id) for id in people]
     shorter = world.definition("dry", wait("rest", "150 minutes"), mail("a"), settings=OPEN)
     told = await world.edit(shorter, dry_run=True)
-    assert (await world.row(flow)).version == 1
+    assert (await world.state(flow)).version == 1
     effect = at(told.steps, "rest")
     assert (effect.change, effect.standing, effect.replanned, effect.moved_on, effect.on_to) == ("edited", 6, 3, 3, "a")
     assert effect.before == Span(earliest=rows[2].since + 10 * HOUR, latest=rows[0].since + 10 * HOUR)
@@ -135,7 +135,7 @@ async def test_EDIT_7_a_dry_run_says_who_stays_until_when_and_who_goes_on_and_sa
     for id in people[3:]:
         assert await left(world, id) is Reason.COMPLETED
     for id, row in zip(people[:3], rows[:3], strict=True):
-        await world.until(id, until=row.since + 2.5 * HOUR)
+        await world.stored.until(id, until=row.since + 2.5 * HOUR)
 
 
 async def test_EDIT_7_removed_moved_and_added_steps(world: World) -> None:
@@ -186,7 +186,7 @@ async def test_EDIT_7_time_that_stood_still_does_not_count(world: World) -> None
     assert (effect.replanned, effect.moved_on) == (1, 0)
     end = row.since + 6 * HOUR
     assert effect.after == Span(earliest=end, latest=end)
-    await world.until(participant, until=end)
+    await world.stored.until(participant, until=end)
 
 
 async def test_EDIT_2_a_running_flow_is_not_edited_into_one_that_could_not_run(world: World) -> None:
@@ -195,4 +195,4 @@ async def test_EDIT_2_a_running_flow_is_not_edited_into_one_that_could_not_run(w
         await world.edit(world.definition("wrong", mail("a", content="missing"), settings=OPEN))
     assert refused.value.status == 422
     assert [each["pointer"] for each in refused.value.problem["problems"]] == ["/steps/0/content"]
-    assert (await world.row(flow)).version == 1
+    assert (await world.state(flow)).version == 1

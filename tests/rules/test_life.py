@@ -54,7 +54,7 @@ async def test_LIFE_2_run_is_refused_with_every_problem_and_its_remedy(world: Wo
     assert any("from" in problem["pointer"] for problem in found)
     assert any("exclude" in problem["pointer"] for problem in found)
     assert all(problem["what"] and problem["remedy"] and problem["line"] for problem in found)
-    assert (await world.row(flow)).status is FlowStatus.DRAFT
+    assert (await world.state(flow)).status is FlowStatus.DRAFT
 
 
 async def test_LIFE_3_pause_keeps_everyone_at_its_step(world: World) -> None:
@@ -89,13 +89,13 @@ async def test_LIFE_3_no_effect_begins_after_the_pause_was_answered(world: World
     for person in [await world.person() for _ in range(30)]:
         await world.enrol(flow, person)
     answer = await world.command(flow, "pause")
-    begun = await world.effects_of(flow)
+    begun = await world.stored.effects(flow)
     known = {effect.key for effect in begun}
     assert answer.under_way >= sum(effect.status is EffectStatus.PLANNED for effect in begun)
     await eventually(
         lambda: world.participants(flow), lambda rows: all(row.holding or not row.status.inside for row in rows)
     )
-    after = {effect.key for effect in await world.effects_of(flow)}
+    after = {effect.key for effect in await world.stored.effects(flow)}
     assert after == known
     assert len(world.inbox.mails) == len(known)
 
@@ -111,7 +111,7 @@ async def test_LIFE_4_the_queued_enter_in_the_order_in_which_they_came(world: Wo
     admitted = [
         (line.number, participant)
         for participant in participants
-        for line in await world.lines(participant)
+        for line in await world.stored.lines(participant)
         if line.event == "admitted"
     ]
     assert [participant for _, participant in sorted(admitted)] == participants
@@ -191,15 +191,16 @@ async def test_LIFE_10_pause_and_end_work_with_no_worker_up(still_world: World) 
     assert world.inbox.mails == []
     assert (await world.command(flow, "end")).status is FlowStatus.ENDED
     async with world.worker():
-        await world.until(participant, status=Status.CANCELLED)
+        await world.stored.until(participant, status=Status.CANCELLED)
     assert world.inbox.mails == []
 
 
 async def test_LIFE_11_a_repeated_command_is_answered_and_changes_nothing(world: World) -> None:
     flow = await world.flow("twice", mail("hello"))
-    before = (await world.row(flow)).model_dump()
+    await world.settled(flow)
+    before = (await world.stored.flow(flow)).model_dump()
     assert (await world.command(flow, "run")).status is FlowStatus.RUNNING
-    assert (await world.row(flow)).model_dump() == before
+    assert (await world.stored.flow(flow)).model_dump() == before
 
 
 async def test_LIFE_15_who_belongs_to_an_older_generation_has_no_effect_even_before_its_journey_is_closed(
@@ -216,7 +217,7 @@ async def test_LIFE_15_who_belongs_to_an_older_generation_has_no_effect_even_bef
     assert isinstance(new, Enrolled)
     async with world.worker():
         await world.until(new.participant, status=Status.FINISHED)
-        await world.until(old, status=Status.CANCELLED)
+        await world.stored.until(old, status=Status.CANCELLED)
     assert len(world.inbox.to(f"{person}@x.example")) == 1
 
 
@@ -227,10 +228,10 @@ async def test_LIFE_3_and_5_commands_are_signals_of_the_flow_in_temporal(world: 
     await world.until(participant, step="rest")
     await world.life(flow).signal(given)
     wanted = {"pause": FlowStatus.PAUSED, "end": FlowStatus.ENDED}[given]
-    await eventually(lambda: world.row(flow), lambda row: row.status is wanted)
+    await eventually(lambda: world.state(flow), lambda row: row.status is wanted)
     if given == "pause":
         await world.life(flow).signal("resume")
         await world.forward(flow, participant)
         assert world.inbox.subjects == ["first", "second"]
     else:
-        await world.until(participant, status=Status.CANCELLED)
+        await world.stored.until(participant, status=Status.CANCELLED)

@@ -72,14 +72,14 @@ async def test_LIFE_16_no_effect_begins_after_the_answer(world: World, call: str
     await asyncio.gather(*(world.enrol(flow) for flow in flows for _ in range(10)))
     async with running(world) as ferd:
         answer = await ferd.post(call)
-        begun = [effect for flow in flows for effect in await world.effects_of(flow)]
+        begun = [effect for flow in flows for effect in await world.stored.effects(flow)]
         assert answer["under_way"] >= sum(effect.status is EffectStatus.PLANNED for effect in begun)
         for flow in flows:
             await eventually(
                 lambda: world.participants(flow),  # noqa: B023
                 lambda rows: all(row.holding or not row.status.inside for row in rows),
             )
-        after = [effect for flow in flows for effect in await world.effects_of(flow)]
+        after = [effect for flow in flows for effect in await world.stored.effects(flow)]
         assert {effect.key for effect in after} == {effect.key for effect in begun}
         # One that had begun and was not handed over within seconds passes the gate again, and is held there.
         assert len(world.inbox.mails) <= len(begun)

@@ -18,7 +18,7 @@ def careful(**settings: Any) -> dict[str, Any]:
 
 
 async def paused(world: World, flow: str) -> None:
-    await eventually(lambda: world.row(flow), lambda row: row.status is FlowStatus.PAUSED)
+    await eventually(lambda: world.state(flow), lambda row: row.status is FlowStatus.PAUSED)
 
 
 async def test_LIFE_17_a_flow_whose_sends_fail_pauses_itself_says_so_and_loses_nobody(ferd: Running) -> None:
@@ -28,7 +28,7 @@ async def test_LIFE_17_a_flow_whose_sends_fail_pauses_itself_says_so_and_loses_n
     for answer in ("250 OK", "250 OK", REFUSED, REFUSED):
         world.inbox.answer = answer
         await world.until(await world.enrol(flow), status=Status.FINISHED)
-    assert (await world.row(flow)).status is FlowStatus.RUNNING
+    assert (await world.state(flow)).status is FlowStatus.RUNNING
     await world.until(await world.enrol(flow), status=Status.FINISHED)
     await paused(world, flow)
     shown = await ferd.get(f"/flows/{flow}")
@@ -53,12 +53,12 @@ async def test_LIFE_17_a_resumed_flow_gets_another_chance_and_the_breaker_can_be
     await world.command(flow, "resume")
     await world.settled(flow)
     await world.until(await world.enrol(flow), status=Status.FINISHED)
-    assert (await world.row(flow)).status is FlowStatus.RUNNING
+    assert (await world.state(flow)).status is FlowStatus.RUNNING
 
     fearless = await world.flow("off", careful(), settings={"circuit_breaker": "off"})
     for _ in range(12):
         await world.until(await world.enrol(fearless), status=Status.FINISHED)
-    assert (await world.row(fearless)).status is FlowStatus.RUNNING
+    assert (await world.state(fearless)).status is FlowStatus.RUNNING
 
 
 async def test_LIFE_17_by_default_more_than_ten_of_the_last_fifty(world: World) -> None:
@@ -67,6 +67,6 @@ async def test_LIFE_17_by_default_more_than_ten_of_the_last_fifty(world: World) 
     participants = [await world.enrol(flow) for _ in range(10)]
     for participant in participants:
         await world.until(participant, status=Status.FINISHED)
-    assert (await world.row(flow)).status is FlowStatus.RUNNING
+    assert (await world.state(flow)).status is FlowStatus.RUNNING
     await world.enrol(flow)
     await paused(world, flow)

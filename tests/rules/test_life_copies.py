@@ -105,6 +105,6 @@ async def test_LIFE_7_a_flow_is_not_archived_while_anyone_is_inside(world: World
         assert refused["flow_status"] == "running"
         assert await contents(world.db) == before
         await world.command(flow, "end")
-        await world.until(participant, status=Status.CANCELLED)
+        await world.stored.until(participant, status=Status.CANCELLED)
         await ferd.post(f"/flows/{flow}/archive")
-    assert (await world.row(flow)).changed_at < now()
+    assert (await world.state(flow)).changed_at < now()

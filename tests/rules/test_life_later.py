@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from api.flows import FlowPublic
 from flows.outcome import Status
 from store.columns import new_id
-from store.flows import FlowRow, FlowStatus
+from store.flows import FlowStatus
 from store.schedules import ScheduledCommand
 from tests.rules.given import DAY, HOUR, quietly, resting, when
 from tests.support.dump import contents
@@ -44,10 +45,10 @@ async def test_LIFE_14_a_command_waits_for_its_time_and_is_listed_until_then(wor
         [listed] = (await ferd.get(f"/flows/{flow}/scheduled"))["items"]
         assert datetime.fromisoformat(listed["at"]) == at
         await pass_time(world, flow, 23 * HOUR)
-        assert (await world.row(flow)).status is FlowStatus.RUNNING
+        assert (await world.state(flow)).status is FlowStatus.RUNNING
         await world.env.fast_forward(world.life(flow), 2 * HOUR)
-        await eventually(lambda: world.row(flow), status(FlowStatus.STOPPED))
-        await world.until(participant, status=Status.CANCELLED)
+        await eventually(lambda: world.state(flow), status(FlowStatus.STOPPED))
+        await world.stored.until(participant, status=Status.CANCELLED)
         assert (await ferd.get(f"/flows/{flow}/scheduled"))["items"] == []
 
 
@@ -89,7 +90,7 @@ async def test_LIFE_14_a_withdrawn_command_is_not_carried_out(world: World) -> N
         [left] = (await ferd.get(f"/flows/{flow}/scheduled"))["items"]
         assert left["id"] == two["scheduled"]["id"]
         await pass_time(world, flow, 3 * HOUR)
-        await eventually(lambda: world.row(flow), status(FlowStatus.PAUSED))
+        await eventually(lambda: world.state(flow), status(FlowStatus.PAUSED))
         await ferd.post(f"/flows/{flow}/end", {"at": (now() + DAY).isoformat()})
         assert (await ferd.api.delete(scheduled)).status_code == 204
         assert (await ferd.get(f"/flows/{flow}/scheduled"))["items"] == []
@@ -107,7 +108,7 @@ async def test_LIFE_14_what_is_refused_when_its_time_comes_stays_listed_and_chan
 
         [listed] = await eventually(items, lambda found: found[0]["refused"])
         assert "ended" in listed["refused"]
-        assert (await world.row(flow)).status is FlowStatus.ENDED
+        assert (await world.state(flow)).status is FlowStatus.ENDED
 
 
 async def test_LIFE_14_a_moment_that_is_past_or_none_is_refused_and_changes_nothing(still_world: World) -> None:
@@ -130,11 +131,11 @@ async def test_LIFE_14_the_file_starts_and_closes_its_flow(world: World) -> None
     start = (now() + DAY).astimezone(UTC).replace(tzinfo=None)
     schedule = {"run_at": f"{start:%Y-%m-%d %H:%M}", "close_at": f"{start + DAY:%Y-%m-%d %H:%M}"}
     flow = await world.save(world.definition("file", mail("first"), schedule=schedule))
-    assert (await world.row(flow)).status is FlowStatus.DRAFT
+    assert (await world.state(flow)).status is FlowStatus.DRAFT
     await pass_time(world, flow, 25 * HOUR)
-    await eventually(lambda: world.row(flow), status(FlowStatus.RUNNING))
+    await eventually(lambda: world.state(flow), status(FlowStatus.RUNNING))
     await world.env.fast_forward(world.life(flow), 25 * HOUR)
-    await eventually(lambda: world.row(flow), status(FlowStatus.FINISHED))
+    await eventually(lambda: world.state(flow), status(FlowStatus.FINISHED))
 
 
 async def test_LIFE_14_an_edit_replaces_what_the_file_said_and_a_pause_is_not_ended_by_it(world: World) -> None:
@@ -154,7 +155,7 @@ async def test_LIFE_14_an_edit_replaces_what_the_file_said_and_a_pause_is_not_en
             return (await ferd.get(f"/flows/{flow}/scheduled"))["items"]
 
         await eventually(items, lambda found: found[0]["refused"])
-        assert (await world.row(flow)).status is FlowStatus.PAUSED
+        assert (await world.state(flow)).status is FlowStatus.PAUSED
 
 
 async def test_LIFE_14_the_sweep_wakes_a_flow_that_nobody_told_of_its_time(world: World) -> None:
@@ -165,8 +166,8 @@ async def test_LIFE_14_the_sweep_wakes_a_flow_that_nobody_told_of_its_time(world
     row = ScheduledCommand(id=new_id("cmd"), flow=flow, command="pause", at=late, given_at=late)
     await world.db.write(lambda session: session.add(row))
 
-    async def swept() -> FlowRow:
+    async def swept() -> FlowPublic:
         await world.core.sweep.once()
-        return await world.row(flow)
+        return await world.state(flow)
 
     await eventually(swept, status(FlowStatus.PAUSED), pause=0.5)

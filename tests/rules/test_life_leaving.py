@@ -7,7 +7,7 @@ from sqlmodel import col, select
 
 from flows.outcome import Reason, Refusal, Status
 from store.flows import FlowStatus
-from store.journeys import MessageRow, ParticipantRow
+from store.journeys import ParticipantRow
 from tests.rules.given import DAY, is_member, resting, when
 from tests.support.running import problem, running
 from tests.support.waiting import eventually
@@ -110,9 +110,9 @@ async def test_LIFE_7_closed_lets_those_inside_go_on_and_is_finished_when_the_la
     assert len(await world.participants(flow)) == 2
     await world.forward(flow, early)
     await world.settled(flow)
-    assert (await world.row(flow)).status is FlowStatus.CLOSED
+    assert (await world.state(flow)).status is FlowStatus.CLOSED
     await world.forward(flow, late)
-    await eventually(lambda: world.row(flow), becoming(FlowStatus.FINISHED))
+    await eventually(lambda: world.state(flow), becoming(FlowStatus.FINISHED))
     assert world.inbox.subjects == ["first", "first", "second", "second"]
     assert (await world.life(flow).result())["status"] == "finished"
     with pytest.raises(Refused, match="409"):
@@ -124,7 +124,7 @@ async def test_LIFE_7_closed_lets_those_inside_go_on_and_is_finished_when_the_la
 async def test_LIFE_7_closed_with_nobody_inside_is_finished_at_once(world: World) -> None:
     flow = await world.flow("empty", mail("first"))
     await world.command(flow, "close")
-    await eventually(lambda: world.row(flow), becoming(FlowStatus.FINISHED))
+    await eventually(lambda: world.state(flow), becoming(FlowStatus.FINISHED))
 
 
 async def test_LIFE_7_closed_from_paused_releases_the_held_and_the_queued(world: World) -> None:
@@ -139,7 +139,7 @@ async def test_LIFE_7_closed_from_paused_releases_the_held_and_the_queued(world:
     await world.until(held, status=Status.FINISHED)
     await resting(world, queued, "rest")
     await world.forward(flow, queued)
-    await eventually(lambda: world.row(flow), becoming(FlowStatus.FINISHED))
+    await eventually(lambda: world.state(flow), becoming(FlowStatus.FINISHED))
 
 
 async def test_LIFE_7_the_sweep_finds_a_closed_flow_that_the_last_two_left_at_once(world: World) -> None:
@@ -159,7 +159,7 @@ async def test_LIFE_7_the_sweep_finds_a_closed_flow_that_the_last_two_left_at_on
         )
     )
     await world.core.sweep.once()
-    await eventually(lambda: world.row(flow), becoming(FlowStatus.FINISHED))
+    await eventually(lambda: world.state(flow), becoming(FlowStatus.FINISHED))
 
 
 # --- stop and delete ---------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ async def test_LIFE_8_stop_cancels_everyone_where_they_are_for_good(world: World
     queued = await world.enrol(flow)
     await world.command(flow, "stop")
     for participant in (waiting, queued):
-        row = await world.until(participant, status=Status.CANCELLED)
+        row = await world.stored.until(participant, status=Status.CANCELLED)
         assert row.reason is Reason.FLOW_STOPPED
     assert (await world.journey(flow, waiting).result())["reason"] == "flow_stopped"
     assert world.inbox.subjects == ["first"]
@@ -198,13 +198,13 @@ async def test_LIFE_6_delete_cancels_those_inside_and_keeps_what_was_sent(world:
         assert flow not in [each["id"] for each in (await ferd.get("/flows"))["items"]]
         [message] = (await ferd.get("/messages", person=person))["items"]
         assert (message["flow"], message["subject"]) == (flow, "first")
-        row = await world.until(participant, status=Status.CANCELLED)
+        row = await world.stored.until(participant, status=Status.CANCELLED)
         assert row.reason is Reason.FLOW_DELETED
         assert (await ferd.get(f"/participants/{participant}"))["reason"] == "flow_deleted"
     await world.happens("a.b", await world.person())
     assert await world.propose_by("hand_over", flow, await world.person()) is Refusal.FLOW_NOT_OPEN
-    assert len(await world.participants(flow)) == 1
-    assert await world.count(MessageRow) == 1
+    assert len(await world.all("participants", flow=flow)) == 1
+    assert len(await world.messages(flow=flow)) == 1
     with pytest.raises(Refused, match="409"):
         await world.save(world.definition("delete", mail("first")))
 
@@ -225,7 +225,7 @@ async def test_LIFE_15_each_generation_keeps_the_reason_of_its_own_end(still_wor
             assert (shown["status"], shown["reason"]) == ("cancelled", reason)
     async with world.worker():
         for participant, reason in wanted.items():
-            row = await world.until(participant, status=Status.CANCELLED)
+            row = await world.stored.until(participant, status=Status.CANCELLED)
             assert row.reason is Reason(reason)
     assert world.inbox.mails == []
 

@@ -110,9 +110,9 @@ async def test_LIFE_3_5_8_9_in_an_effect_in_a_wait_queued_held_and_about_to_fini
         await ferd.post(f"/participants/{inside[HELD]}/resume")
     for role, participant in inside.items():
         if not fate.end.startswith("cancelled"):
-            await world.until(participant, started=True)
+            await world.stored.until(participant, started=True)
             await ended(world, flow, participant)
-        row = await world.participant(participant)
+        row = await world.stored.participant(participant)
         status = row.status.value
         assert f"{status} {row.reason}" == fate.end, role
         sent = [str(mail["Subject"]) for mail in world.inbox.to(f"{role}@x.example")]
@@ -162,6 +162,6 @@ async def reads(ferd: Running, inside: dict[str, str]) -> dict[str, str]:
 async def ten_days(world: World, flow: str, inside: dict[str, str]) -> None:
     """Let ten days pass for every journey that goes on."""
     for participant in inside.values():
-        row = await world.participant(participant)
+        row = await world.stored.participant(participant)
         if row.started and row.status.inside:
             await world.forward(flow, participant, 10 * DAY)

@@ -47,5 +47,5 @@ async def test_LIFE_7_a_closed_flow_shows_who_keeps_it_open(world: World) -> Non
         assert (await ferd.get(f"/flows/{flow}"))["kept_open"] == {"inside": 2, "held": 1, "without_limit": 1}
         await world.happens("a.b", (await world.participant(waiting)).person)
         await world.operate(held, "cancel")
-        await eventually(lambda: world.row(flow), lambda row: row.status is FlowStatus.FINISHED)
+        await eventually(lambda: world.state(flow), lambda row: row.status is FlowStatus.FINISHED)
         assert (await ferd.get(f"/flows/{flow}"))["kept_open"] is None

@@ -41,7 +41,7 @@ class Hand:
 
     async def enter(self, participant: str, at: datetime, *, mine: bool = False) -> Plan | Begun | None:
         """The step that is due, up to the call of the provider."""
-        row = await self.world.participant(participant)
+        row = await self.world.stored.participant(participant)
         kind = row.plan.get("kind", "")
         if row.plan["type"] == "wait":
             kind = row.plan["then"]["kind"]
@@ -86,7 +86,7 @@ class Hand:
 
 
 async def begun_effects(world: World, flow: str) -> set[str]:
-    return {effect.key for effect in await world.effects_of(flow)}
+    return {effect.key for effect in await world.stored.effects(flow)}
 
 
 async def three_steps(world: World) -> str:
@@ -106,7 +106,7 @@ async def test_LIFE_3_5_8_9_a_command_meets_journeys_in_every_state(still_world:
         await hand.sent(there[state], effect, later)
     plans = {state: await hand.on(there[state], later) for state in STATES if state != "queued"}
     assert await begun_effects(world, flow) == before
-    assert all(effect.status is EffectStatus.DONE for effect in await world.effects_of(flow))
+    assert all(effect.status is EffectStatus.DONE for effect in await world.stored.effects(flow))
     rows = {state: await world.participant(there[state]) for state in STATES}
     if given == "pause":
         assert all(isinstance(plan, Hold) for plan in plans.values())
@@ -133,11 +133,11 @@ async def test_LIFE_3_what_was_held_up_before_the_call_is_not_lost(still_world: 
     assert isinstance(await hand.enter(participant, now()), Begun)
     await world.command(flow, given)
     assert not isinstance(await hand.enter(participant, now(), mine=True), Begun)
-    [effect] = await world.effects_of(flow)
+    [effect] = await world.stored.effects(flow)
     assert effect.status is EffectStatus.FAILED
     assert (await world.command(flow, "run")).under_way == 0
     await hand.on(participant, now())
-    [effect] = await world.effects_of(flow)
+    [effect] = await world.stored.effects(flow)
     assert effect.status is (EffectStatus.DONE if given == "pause" else EffectStatus.FAILED)
 
 
@@ -149,7 +149,7 @@ async def test_LIFE_8_an_effect_whose_worker_was_lost_before_the_stop_is_left_to
     assert isinstance(await hand.enter(participant, now()), Begun)
     await world.command(flow, "stop")
     assert isinstance(await hand.enter(participant, now()), Done)
-    assert (await world.effects_of(flow))[0].status is EffectStatus.UNKNOWN
+    assert (await world.stored.effects(flow))[0].status is EffectStatus.UNKNOWN
     assert (await world.command(flow, "stop")).under_way == 0
 
 
@@ -173,7 +173,7 @@ async def test_LIFE_10_racing_commands_end_in_one_of_the_legal_orders(still_worl
         await world.db.write(put)
         answers = await asyncio.gather(*(world.command(flow, given) for given in pair), return_exceptions=True)
         assert all(not isinstance(answer, BaseException) or isinstance(answer, Refused) for answer in answers)
-        assert (await world.row(flow)).status in {outcome(order, start) for order in permutations(pair)}, pair
+        assert (await world.state(flow)).status in {outcome(order, start) for order in permutations(pair)}, pair
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [("pause", "end"), ("off", "close"), ("end", "stop")])
@@ -202,7 +202,7 @@ async def test_LIFE_10_an_operator_and_the_temporal_ui_race(world: World, ours: 
         )
 
     await eventually(carried_out)
-    assert (await world.row(flow)).status in legal
+    assert (await world.state(flow)).status in legal
 
 
 async def test_LIFE_10_commands_do_not_wait_behind_queued_tasks(

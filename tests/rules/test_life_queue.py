@@ -101,7 +101,7 @@ async def test_LIFE_4_who_is_written_late_is_not_passed_over(
     flow = await world.flow("order", mail("hello"))
     await world.command(flow, "pause")
     early, other = [await world.enrol(flow) for _ in range(2)]
-    number = (await world.participant(early)).number
+    number = (await world.stored.participant(early)).number
 
     def write(status: Status) -> None:
         def work(session: Session) -> None:

@@ -128,7 +128,7 @@ async def test_LIFE_12_after_a_pause_mails_leave_at_the_flows_rate_and_not_as_a_
         await eventually(
             lambda: world.participants(flow), lambda rows: sum(not row.status.inside for row in rows) == rate
         )
-        rows = await world.participants(flow)
+        rows = await world.stored.participants(flow)
     assert len(world.inbox.mails) == rate
     places = sorted(row.place for row in rows if row.place is not None)
     assert len(places) == everyone - rate

@@ -84,7 +84,7 @@ async def test_LIFE_11_every_cell_of_the_table(still_world: World, status: FlowS
             assert await contents(world.db) == before, cell
         else:
             await do(world, flow, cell.act)
-            row = await world.row(flow)
+            row = await world.stored.flow(flow)
             assert await contents(world.db) != before, cell
             if cell.act == "delete":
                 assert row.deleted

@@ -45,7 +45,7 @@ class Journey:
 
     async def rests_for(self, time: timedelta) -> None:
         """It waits, and goes on so long after it came to the wait."""
-        row = await self.world.until(self.participant, holding=False, until=self.since + time)
+        row = await self.world.stored.until(self.participant, holding=False, until=self.since + time)
         assert row.plan["type"] == "wait"
 
 
@@ -112,9 +112,9 @@ async def test_LIFE_12_pauses_of_flow_participant_and_everything_that_overlap_co
     await world.until(journey.participant, holding=True)
     await journey.brake(brakes.resume)
     await journey.rests_for(14 * DAY)
-    assert await world.count(PauseRow) == 3
+    assert await world.stored.count(PauseRow) == 3
     await journey.operate("remove")
-    assert await world.count(PauseRow) == 2  # no record of the participation stays (PART_4)
+    assert await world.stored.count(PauseRow) == 2  # no record of the participation stays (PART_4)
 
 
 async def test_LIFE_12_a_fixed_date_never_stands_still(world: World) -> None:

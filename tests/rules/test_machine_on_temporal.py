@@ -1,14 +1,12 @@
 """A short random walk over the real thing: journeys on Temporal, a worker that goes and comes back, the same model."""
 
 import random
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from activities.desk.participants import Participants, reason_of, status_of
+from activities.desk.participants import Participants
 from activities.enrolling.enrolment import Enrolled
 from flows.outcome import Status
 from store.flows import FlowStatus
-from store.journeys import ParticipantRow
 from tests.model.design import Design
 from tests.model.model import Model
 from tests.model.state import Life, Participation, Someone
@@ -92,21 +90,18 @@ class Walk:
         if self.worker is not None:
             self.model.settle(now())
             await eventually(self.stands, lambda found: found == self.wanted())
-        flow = await self.world.row(self.flow)
+        flow = await self.world.state(self.flow)
         assert flow.status is self.model.flows[self.flow].status
-        read = {row.id: (status_of(row, flow), reason_of(row, flow)) for row in await self.participants()}
+        read = {row.id: (row.status, row.reason) for row in await self.world.participants(self.flow)}
         assert read == {one.id: self.model.read(one) for one in self.model.everyone}
 
     async def stands(self) -> dict[str, tuple[Status, str, list[str]]]:
-        rows = await self.participants()
+        rows = await self.world.stored.participants(self.flow)
         return {row.id: (row.status, row.step if row.status.inside else "", row.passed) for row in rows}
 
     def wanted(self) -> dict[str, tuple[Status, str, list[str]]]:
         found = self.model.everyone
         return {one.id: (one.status, one.step if one.status.inside else "", one.passed) for one in found}
-
-    async def participants(self) -> Sequence[ParticipantRow]:
-        return await self.world.participants(self.flow)
 
 
 async def test_LIFE_15_a_walk_over_the_real_thing_is_as_the_model_says(still_world: World) -> None:

@@ -63,9 +63,9 @@ async def test_LIFE_17_the_breaker_does_not_pause_a_flow_that_is_being_stopped(s
         to="a@x.example", sender="b@x.example", at=now() + timedelta(seconds=1), state=EffectStatus.FAILED,
     )  # fmt: skip
     await world.db.write(lambda session: session.add(failed))
-    epoch = (await world.row(flow)).epoch
+    epoch = (await world.stored.flow(flow)).epoch
     await overtaking(world, stop(world, flow), lambda session: breaker.look(session, world.core.rules, flow, now()))
-    row = await world.row(flow)
+    row = await world.stored.flow(flow)
     assert (row.status, row.epoch) == (FlowStatus.STOPPED, epoch + 1)
 
 
@@ -73,7 +73,7 @@ async def test_LIFE_15_whoever_locks_a_participant_sees_the_flow_as_it_is_by_the
     world = still_world
     flow = await world.flow("race", mail("hello"))
     participant = await world.enrol(flow)
-    enrolled = await world.participant(participant)
+    enrolled = await world.stored.participant(participant)
     person, number = enrolled.person, enrolled.number
     seen: list[Any] = []
 
@@ -100,7 +100,7 @@ async def test_SAFE_2_an_effect_that_two_people_have_sent_again_is_sent_again_on
     world = still_world
     flow = await world.flow("race", mail("hello"), wait("rest", "1 day"))
     participant = await world.enrol(flow)
-    key, number = f"{participant}/hello/1", (await world.participant(participant)).number
+    key, number = f"{participant}/hello/1", (await world.stored.participant(participant)).number
     unknown = EffectRow(
         key=key, participant=participant, flow=flow, step="hello", kind="send_email", channel="email",
         status=EffectStatus.UNKNOWN, planned_at=now(),
@@ -163,4 +163,4 @@ async def test_SAFE_2_an_effect_without_an_answer_is_listed_also_if_its_journey_
     await world.command(flow, "stop")
     await world.db.write(lambda session: steps.unanswered(session, participant, 1, now()) and None)
     assert [effect.status for effect in await world.effects(participant)] == [EffectStatus.UNKNOWN]
-    assert [message.state for message in await world.messages(participant)] == [EffectStatus.UNKNOWN]
+    assert [message.state for message in await world.messages(participant=participant)] == [EffectStatus.UNKNOWN]

@@ -3,9 +3,6 @@
 import asyncio
 from typing import Any
 
-from sqlmodel import Session
-
-from activities.counting.tally import counted
 from activities.enrolling.enrolment import Enrolled
 from flows.outcome import Reason, Refusal, Status
 from store.people import SelectionMember
@@ -187,8 +184,5 @@ async def test_PART_6_who_waits_where_since_when_and_until_when(world: World) ->
 
 
 async def _waiting(world: World, flow: str) -> dict[str, int]:
-    def look(session: Session) -> dict[str, int]:
-        counts = counted(session, flow)
-        return {name: count for (_, measure, name), count in counts.items() if measure == "waiting" and count}
-
-    return await world.db.read(look)
+    steps = (await world.state(flow)).statistics.steps
+    return {step.id: step.waiting for step in steps if step.waiting}

@@ -92,7 +92,7 @@ async def test_PART_4_a_journey_that_could_not_be_started_yet_is_not_lost(
     monkeypatch.setattr(Dispatcher, "_start", hanging)
     flow = await world.flow("away", wait("rest", "1 day"))
     participant = await world.enrol(flow)
-    number = (await world.participant(participant)).number
+    number = (await world.stored.participant(participant)).number
 
     def event(session: Session) -> None:
         row = session.get_one(ParticipantRow, number)
@@ -174,7 +174,7 @@ async def test_PART_4_8_in_the_middle_of_an_effect(ferd: Running, what: str) -> 
     if what == "remove":
         problem(404, await ferd.api.get(f"/v1/participants/{participant}"))
         assert (ended, statistics["enrolled"], statistics["cancelled"]) == ("cancelled", 0, 0)
-        assert await world.effects(participant) == []
+        assert await world.stored.effects(flow) == []
         again = await ferd.post(f"/flows/{flow}/participants", {"person": person}, 202)
         assert again["items"][0]["outcome"] == "enrolled"
         return

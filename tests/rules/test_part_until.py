@@ -117,7 +117,7 @@ async def test_PART_6_an_edit_during_the_pause_is_read_before_anybody_wakes(ferd
         assert until == moment(ends[participant]) + differs
     await ferd.post(f"/flows/{flow}/resume")
     for participant, differs in ((resters, -6 * DAY), (answers, 2 * DAY)):
-        await world.until(participant, until=moment(ends[participant]) + differs)
+        await world.stored.until(participant, until=moment(ends[participant]) + differs)
 
 
 async def test_EDIT_7_of_several_edits_during_a_pause_each_tells_the_plan_of_the_one_before(ferd: Running) -> None:

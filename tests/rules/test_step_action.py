@@ -195,4 +195,4 @@ async def test_STEP_14_a_backend_service_records_an_action_by_a_signal(world: Wo
     await resting(world, participant, "third")
     await journey.signal("record_action", RecordAction(id="3", type="order.placed", time=at))
     assert await left(world, participant) is Reason.COMPLETED
-    assert await world.count(EventRow, EventRow.type == "order.placed") == 3
+    assert await world.stored.count(EventRow, EventRow.type == "order.placed") == 3

@@ -30,7 +30,7 @@ def capped(world: World) -> Steps:
 
 async def entered(world: World, participant: str, at: datetime, steps: Steps) -> object:
     """The gate is passed with what is due, and what comes then is lost."""
-    row = await world.participant(participant)
+    row = await world.stored.participant(participant)
     kind = str(row.plan["kind"] if row.plan["type"] == "perform" else row.plan["then"]["kind"])
     return await world.core.dispatcher.write(lambda session: steps.enter(session, participant, row.position, kind, at))
 

@@ -7,8 +7,9 @@ from sqlmodel import select
 
 from activities.mail.tokens import Click
 from activities.responses.machines import is_machine
+from api.messages import MessagePublic
 from flows.outcome import Reason
-from store.journeys import EventRow, MessageRow
+from store.journeys import EventRow
 from tests.rules.given import left, resting, steps_passed
 from tests.support.world import World, mail, now, wait
 
@@ -18,17 +19,17 @@ HTML = " ".join(f'<a href="{url}">x</a>' for url in URLS.values())
 CLICKED = {"id": "clicked", "kind": "wait_for_action", "actions": [{"event": "link_clicked"}], "within": "7 days"}
 
 
-async def _waiting(world: World) -> tuple[str, str, MessageRow]:
+async def _waiting(world: World) -> tuple[str, str, MessagePublic]:
     """A flow, a participant who waits for a click, and the mail with three links."""
     await world.content(html=HTML, text="x")
     flow = await world.flow("clicks", mail("hello"), CLICKED)
     participant = await world.enrol(flow)
     await resting(world, participant, "clicked")
-    (message,) = await world.messages(participant)
+    (message,) = await world.messages(participant=participant)
     return flow, participant, message
 
 
-async def _click(world: World, message: MessageRow, link: str, at: datetime, *, machine: bool = False) -> bool:
+async def _click(world: World, message: MessagePublic, link: str, at: datetime, *, machine: bool = False) -> bool:
     """Click on a link; whether it is in doubt whether that counts."""
     click = Click(message.id, link, URLS[link])
     settles_at = await world.core.dispatcher.write(
@@ -47,8 +48,8 @@ async def _clicks(world: World) -> list[bool]:
     return [row.machine for row in await world.db.read(lambda session: session.scalars(query).all())]
 
 
-async def _message(world: World, participant: str) -> MessageRow:
-    return (await world.messages(participant))[0]
+async def _message(world: World, participant: str) -> MessagePublic:
+    return (await world.messages(participant=participant))[0]
 
 
 async def test_STEP_24_all_links_of_a_mail_within_two_seconds_count_for_nothing(world: World) -> None:
@@ -105,7 +106,7 @@ async def test_STEP_24_known_machines_wake_nobody_enrol_nobody_and_are_no_succes
     # The machine's opening does not stand in the way of the reader's.
     await world.core.dispatcher.write(lambda session: world.core.tracking.open(session, message.id, now()))
     assert (await _message(world, participant)).opened_at is not None
-    assert await world.count(EventRow, EventRow.type == "email_opened") == 2
+    assert await world.stored.count(EventRow, EventRow.type == "email_opened") == 2
 
 
 async def test_STEP_24_a_trigger_waits_until_it_is_known(world: World) -> None:

@@ -74,7 +74,7 @@ async def test_STEP_1_the_sender_is_the_persons_contact_or_the_fallback(world: W
 async def test_STEP_1_the_record_has_the_headers_that_left(world: World) -> None:
     participant = await world.enrol(await world.flow("kept", mail("hello")))
     assert await left(world, participant) is Reason.COMPLETED
-    (kept,) = await world.messages(participant)
+    (kept,) = await world.messages(participant=participant)
     (sent,) = world.inbox.to(kept.to)
     for name in ("Message-ID", "From", "Reply-To", "List-Unsubscribe", "List-Unsubscribe-Post"):
         assert kept.headers[name] == sent[name]
@@ -119,7 +119,7 @@ async def test_STEP_1_the_content_arrives_filled_in_tracked_and_with_attachments
     assert one_click in html
     assert one_click in _body(sent, "plain")
     tokens = Tokens([key.get_secret_value() for key in world.settings.secret_keys])
-    (message,) = await world.messages((await world.participants(flow))[0].id)
+    (message,) = await world.messages(participant=(await world.participants(flow))[0].id)
     assert tokens.read_unsubscribe(one_click.rpartition("/")[2]) == message.id
     assert tokens.read_open(_token(html, "o")) == message.id
     click = tokens.read_click(_token(html, "t"))

@@ -70,7 +70,7 @@ async def test_STEP_10_our_contact_is_told_by_e_mail(world: World) -> None:
     assert told.get_content_type() == "text/plain"
     assert told.get_content().strip() == "Call Kari: https://x.example/1"
     assert "List-Unsubscribe" not in told
-    row, _ = await world.messages(participant)
+    row, _ = await world.messages(participant=participant)
     assert (row.notice, row.to, row.person, row.state) == (True, "ida@fjord.example", kari, EffectStatus.DONE)
 
 
@@ -120,7 +120,7 @@ async def test_STEP_11_named_people_are_told_by_sms(world: World, phone: Phone) 
         (OLA, "2007", "Call Kari"),
     ]
     assert len(set(phone.keys)) == 2
-    (row,) = await world.messages(participant)
+    (row,) = await world.messages(participant=participant)
     assert (row.notice, row.to) == (True, f"{IDA}, {OLA}")
 
 
@@ -152,9 +152,9 @@ async def test_STEP_10_STEP_11_a_notice_waits_for_its_weekday_its_channel_and_a_
         for each in (first, second):
             await world.forward(flow, each, 2 * DAY + HOUR)
             assert (await world.until(each, holding=True)).step == "tell"
-        assert await world.messages_of(flow) == []
+        assert await world.messages(flow=flow) == []
         await ferd.post(f"/channels/{channel}/resume")
-        await eventually(lambda: world.messages_of(flow), lambda messages: len(messages) == 1)
+        await eventually(lambda: world.messages(flow=flow), lambda messages: len(messages) == 1)
         await eventually(
             lambda: ferd.get(f"/flows/{flow}"),
             lambda shown: (shown["throttled"]["waiting"], shown["statistics"]["finished"]) == (1, 1),

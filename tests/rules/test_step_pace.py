@@ -38,10 +38,10 @@ async def _placed(world: World, flow: str, sent: int, waiting: int) -> list[Part
     """Once so many were sent and so many have a place: who waits, by their places."""
 
     async def rows() -> list[ParticipantRow]:
-        return [row for row in await world.participants(flow) if row.place is not None]
+        return [row for row in await world.stored.participants(flow) if row.place is not None]
 
     found = await eventually(rows, lambda rows: len(rows) == waiting)
-    await eventually(lambda: world.messages_of(flow), lambda messages: len(messages) == sent)
+    await eventually(lambda: world.messages(flow=flow), lambda messages: len(messages) == sent)
     return sorted(found, key=lambda row: row.place or now())
 
 
@@ -63,7 +63,7 @@ async def test_STEP_20_what_is_over_the_throttle_queues_in_order(ferd: Running) 
     assert shown["throttled"]["last_leaves_at"][:19] == last.place.isoformat()[:19]
     for row in (first, second, last):
         assert await ended(world, flow, row.id) is Reason.COMPLETED
-        (message,) = await world.messages(row.id)
+        (message,) = await world.messages(participant=row.id)
         assert row.place is not None
         assert message.at >= row.place
     assert (await ferd.get(f"/flows/{flow}"))["throttled"] == {"waiting": 0, "last_leaves_at": None}
@@ -80,7 +80,7 @@ async def test_STEP_20_LIFE_12_after_a_pause_places_hold(world: World) -> None:
     await world.settled(flow)
     for row in before:
         await world.forward(flow, row.id, 70 * timedelta(seconds=1))
-    later = [await world.participant(row.id) for row in before]
+    later = [await world.stored.participant(row.id) for row in before]
     assert all(row.status is Status.FINISHED or (row.place and row.place > now()) for row in later)
     for row in before:
         assert await ended(world, flow, row.id) is Reason.COMPLETED
@@ -96,7 +96,7 @@ async def test_STEP_20_PART_4_who_is_cancelled_leaves_the_place_to_those_behind(
     await ferd.post(f"/participants/{first.id}/cancel")
     assert first.place is not None
     assert (await ferd.get(f"/flows/{flow}"))["throttled"]["last_leaves_at"][:19] == first.place.isoformat()[:19]
-    await world.until(second.id, until=first.until)
+    await world.stored.until(second.id, until=first.until)
     await world.forward(flow, second.id, 62 * MINUTE)
     assert (await world.until(second.id, status=Status.FINISHED)).reason is Reason.COMPLETED
 
@@ -110,19 +110,19 @@ async def test_STEP_20_EDIT_5_a_changed_throttle_plans_afresh(world: World) -> N
     await world.command(flow, "pause")
     await world.edit(world.definition("faster", mail("hello"), settings={"throttle": {"email": "3 per day"}}))
     await world.command(flow, "resume")
-    await eventually(lambda: world.messages_of(flow), lambda messages: len(messages) == 3)
+    await eventually(lambda: world.messages(flow=flow), lambda messages: len(messages) == 3)
 
 
 async def test_STEP_20_a_channel_has_a_rate_over_all_flows(metered: World) -> None:
     one = await metered.flow("one", mail("hello"))
     other = await metered.flow("other", mail("hello"))
     await metered.enrol(one)
-    await eventually(lambda: metered.messages_of(one), lambda messages: len(messages) == 1)
+    await eventually(lambda: metered.messages(flow=one), lambda messages: len(messages) == 1)
     participant = await metered.enrol(other)
     (row,) = await _placed(metered, other, sent=0, waiting=1)
     assert row.place is not None
     assert await ended(metered, other, participant) is Reason.COMPLETED
-    (message,) = await metered.messages(participant)
+    (message,) = await metered.messages(participant=participant)
     assert message.at >= row.place
 
 
@@ -133,7 +133,7 @@ async def test_STEP_21_over_the_cap_a_message_waits_until_it_allows_one_more(cap
     assert await ended(capped, first, await capped.enrol(first, person)) is Reason.COMPLETED
     second = await capped.flow("second", mail("three"))
     participant = await capped.enrol(second, person)
-    row = await capped.until(participant, position=2)
+    row = await capped.stored.until(participant, position=2)
     assert row.until is not None
     assert 6 * DAY < row.until - now() <= 7 * DAY
     assert await ended(capped, second, participant) is Reason.COMPLETED

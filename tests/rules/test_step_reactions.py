@@ -89,7 +89,7 @@ async def test_STEP_23_a_link_acts_at_each_click_that_counts(ferd: Running) -> N
     kari = await world.person()
     participant = await world.enrol(await world.flow("mailing", mail("hello"), clicked), kari)
     await resting(world, participant, "c")
-    (message,) = await world.messages(participant)
+    (message,) = await world.messages(participant=participant)
     click = Click(message.id, "offer", "https://fjord.example/offer")
     for machine in (True, False):
         await world.core.dispatcher.write(
@@ -125,4 +125,4 @@ async def test_STEP_23_an_action_that_cannot_work_is_refused_with_its_place(stil
     await _form(still_ferd, "other")
     lost = await still_ferd.api.patch("/v1/forms/other", json={"actions": [{"kind": "send_email"}]})
     assert [each["pointer"] for each in problem(422, lost)["problems"]] == ["/actions/0/from"]
-    assert await still_ferd.world.count(RequestRow) == await still_ferd.world.count(Person) == 0
+    assert await still_ferd.world.stored.count(RequestRow) == await still_ferd.world.stored.count(Person) == 0

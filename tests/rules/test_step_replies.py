@@ -86,7 +86,7 @@ async def test_STEP_23_a_form_answers_with_a_mail_and_each_submission_with_one(f
     assert [(each["state"], each["content"], each["step"], each["to"]) for each in messages] == [
         ("done", "thanks", "form contact", KARI)
     ] * 2
-    assert await world.count(ReplyRow) == 0
+    assert await world.stored.count(ReplyRow) == 0
 
 
 async def test_STEP_23_a_link_answers_with_a_mail(ferd: Running) -> None:
@@ -160,11 +160,11 @@ async def test_STEP_23_SAFE_2_what_did_not_leave_is_tried_again_and_what_is_mark
         await _outbox(still_ferd, mail).once()
     await _outbox(still_ferd, mail, 2 * LOST).once()
     await still_ferd.post("/attention", {"effect": mail.keys[2], "outcome": "not_done"})
-    assert await world.count(ReplyRow) == 0
+    assert await world.stored.count(ReplyRow) == 0
 
     await _submit(still_ferd, "contact", KARI)
     await _outbox(still_ferd, mail).once()
-    assert await world.count(ReplyRow) == 0
+    assert await world.stored.count(ReplyRow) == 0
     assert [row.status for row in await _effects(world)].count(EffectStatus.FAILED) == 2
 
 
@@ -188,7 +188,7 @@ async def test_STEP_23_PART_2_LIFE_16_nothing_goes_to_a_blocked_address_or_past_
     await _form(still_ferd, "contact", actions=[ANSWER])
     expect(201, await still_ferd.api.post("/v1/blocked", json=_blocked("blocked@x.example")))
     await _submit(still_ferd, "contact", "blocked@x.example")
-    assert await world.count(ReplyRow) == 0
+    assert await world.stored.count(ReplyRow) == 0
     for email in (KARI, "ola@x.example"):
         await _submit(still_ferd, "contact", email)
     braked = await still_ferd.post("/channels/email/pause")
@@ -211,7 +211,7 @@ async def test_STEP_23_PART_8_who_is_erased_gets_no_reply_and_leaves_none(still_
     (person,) = {each["person"] for each in (await still_ferd.get("/messages"))["items"]}
     expect(204, await still_ferd.api.post(f"/v1/people/{person}/erase"))
     for table in (ReplyRow, MessageRow, EffectRow):
-        assert await world.count(table) == 0
+        assert await world.stored.count(table) == 0
     assert not await _outbox(still_ferd, mail, 2 * LOST).once()
 
 
@@ -227,4 +227,4 @@ async def test_STEP_23_STEP_6_the_owner_of_a_follow_up_made_by_a_form_is_told(fe
     assert told["Subject"] == f"New in your diary: Call {KARI}"
     assert "us@fjord.example" in told["From"]
     assert "Form: contact" in told.get_content()
-    assert await world.count(FollowUp, col(FollowUp.tell_at).is_not(None)) == 0
+    assert await world.stored.count(FollowUp, col(FollowUp.tell_at).is_not(None)) == 0

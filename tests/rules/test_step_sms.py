@@ -53,13 +53,13 @@ async def test_STEP_2_an_sms_reaches_the_phone_and_is_kept(world: World, phone: 
     first, second = phone.to(KARI)
     assert (first["From"], first["Body"]) == ("FjordCoffee", "Hei Kari")
     assert (second["From"], second["Body"]) == ("2007", "å" * 161)
-    kept = await world.messages(participant)
+    kept = await world.messages(participant=participant)
     assert [(row.channel, row.to, row.sender, row.text, row.segments, row.state) for row in kept] == [
         ("sms", KARI, "FjordCoffee", "Hei Kari", 1, EffectStatus.DONE),
         ("sms", KARI, "2007", "å" * 161, 2, EffectStatus.DONE),
     ]
     assert await _said(world, participant, "done") == ["Sent SMS (1 segment, GSM)", "Sent SMS (2 segments, GSM)"]
-    assert [effect.provider_id for effect in await world.effects(participant)] == ["SM1", "SM2"]
+    assert [effect.provider_id for effect in await world.stored.effects(flow)] == ["SM1", "SM2"]
 
 
 @pytest.mark.parametrize("mobile", [None, "+4722000000"])
@@ -117,7 +117,7 @@ async def test_SAFE_2_an_sms_of_which_nobody_knows_is_not_sent_again_and_the_pro
     assert await left(world, participant) is Reason.COMPLETED
     (text,) = phone.texts
     (effect,) = await world.effects(participant)
-    (message,) = await world.messages(participant)
+    (message,) = await world.messages(participant=participant)
     assert (effect.status, message.state) == (EffectStatus.UNKNOWN, EffectStatus.UNKNOWN)
     assert text["StatusCallback"].endswith(f"?message={message.id}")
     reports = Deliveries(world.core.events, world.core.rules)
@@ -128,7 +128,7 @@ async def test_SAFE_2_an_sms_of_which_nobody_knows_is_not_sent_again_and_the_pro
     await report("delivered")
     await report("sent")  # one overtaken by the other
     (effect,) = await world.effects(participant)
-    (message,) = await world.messages(participant)
+    (message,) = await world.messages(participant=participant)
     assert (effect.status, message.state, message.delivery) == (EffectStatus.DONE, EffectStatus.DONE, "delivered")
 
 
@@ -155,7 +155,7 @@ async def test_PART_2_stop_withdraws_the_consent_to_sms(world: World, phone: Pho
     assert await left(world, participant) is Reason.CONSENT_WITHDRAWN
     assert await steps_passed(world, participant) == ["text", "heard"]
     assert [(await person_row(world, one)).consent for one in (kari, twin)] == [{"sms": "withdrawn"}] * 2
-    assert await world.count(EventRow, EventRow.type == "sms.received") == 2
+    assert await world.stored.count(EventRow, EventRow.type == "sms.received") == 2
     assert len(phone.texts) == 1
 
 
@@ -185,7 +185,7 @@ async def test_PART_2_start_takes_a_stop_back_once_and_nothing_else(world: World
 
     for text, id in [("STOP", "5"), ("START", "6")]:
         await says(OLA, text, id)
-    assert await world.count(EventRow, EventRow.subject == f"mobile:{OLA}") == 2
+    assert await world.stored.count(EventRow, EventRow.subject == f"mobile:{OLA}") == 2
     flow = await world.flow("sms", sms(), sms=SMS)
     assert await left(world, await world.enrol(flow, await world.person(mobile=OLA))) is Reason.COMPLETED
     assert len(phone.texts) == 1

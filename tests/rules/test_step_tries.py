@@ -14,7 +14,7 @@ WEEK = timedelta(days=7)
 
 async def is_busy(world: World, participant: str, at: datetime) -> None:
     """One try, and the other side asks to come again."""
-    steps, row = world.core.steps, await world.participant(participant)
+    steps, row = world.core.steps, await world.stored.participant(participant)
     begun = await world.core.dispatcher.write(
         lambda session: steps.enter(session, participant, row.position, "send_email", at)
     )

@@ -26,7 +26,7 @@ async def test_STEP_13_a_wait_lasts_from_the_step_before(world: World) -> None:
     row = await resting(world, participant, "hours")
     assert world.inbox.subjects == ["first"]
     assert await ended(world, flow, participant) is Reason.COMPLETED
-    first, second = await world.messages(participant)
+    first, second = await world.messages(participant=participant)
     assert row.since >= first.at + 3 * DAY
     assert timedelta() <= second.at - first.at - 3 * DAY - 2 * HOUR < timedelta(minutes=5)
 
@@ -36,7 +36,7 @@ async def test_STEP_13_until_a_date_and_time(world: World) -> None:
     flow = await world.flow("until", {"id": "date", "kind": "wait", "until": written(until)}, mail("hello"))
     participant = await world.enrol(flow)
     assert await ended(world, flow, participant) is Reason.COMPLETED
-    (message,) = await world.messages(participant)
+    (message,) = await world.messages(participant=participant)
     assert until.replace(second=0, microsecond=0) <= message.at < until + timedelta(minutes=5)
 
 
@@ -53,7 +53,7 @@ async def test_STEP_13_until_a_date_of_the_person_with_an_offset_also_when_it_is
     expected = [date - DAY, date - 7 * DAY, date + 19 * DAY]
     for participant, moment in zip(participants, expected, strict=True):
         assert await ended(world, flow, participant) is Reason.COMPLETED
-        (message,) = await world.messages(participant)
+        (message,) = await world.messages(participant=participant)
         assert abs(message.at - moment) < timedelta(minutes=5)
 
 

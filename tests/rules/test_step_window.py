@@ -21,7 +21,7 @@ def opening() -> datetime:
 
 async def _sent(world: World, flow: str, participant: str) -> datetime:
     assert await ended(world, flow, participant) is Reason.COMPLETED
-    (message,) = await world.messages(participant)
+    (message,) = await world.messages(participant=participant)
     return message.at
 
 

@@ -82,7 +82,7 @@ async def test_TRIG_11_a_selection_is_enrolled_with_progress_and_each_refusal_ha
     assert before in {row.id for row in await world.participants(flow)}
     # Every one of them has its workflow; one that a busy server did not take at once, after the sweep's minute.
     unstarted = ~col(ParticipantRow.started)
-    await eventually(lambda: world.count(ParticipantRow, unstarted), lambda number: number == 0, seconds=240)
+    await eventually(lambda: world.stored.count(ParticipantRow, unstarted), lambda number: number == 0, seconds=240)
 
 
 async def test_TRIG_11_killed_half_way_it_goes_on_without_double_or_gap(
@@ -111,7 +111,7 @@ async def test_TRIG_11_a_command_comes_between_two_pages(still_world: World) -> 
     flow = await world.flow("between", wait("rest", "30 days"))
     everyone = await people(world, 2 * PAGE)
     job = await begin(world, flow, everyone)
-    row = await world.row(flow)
+    row = await world.stored.flow(flow)
 
     def page(epoch: int) -> Any:
         return world.core.dispatcher.commit(lambda session: world.core.jobs.page(session, flow, epoch, now()))
@@ -158,7 +158,7 @@ async def test_TRIG_11_a_file_is_enrolled_in_one_call(still_ferd: Running) -> No
     await world.core.background.settle(flow, lambda _: None)
     job = await still_ferd.get(f"/flows/{flow}/enrolments/{answers[0]['job']['id']}")
     assert (job["enrolled"], job["refusals"], job["done"]) == (600, {"filter": 1}, True)
-    assert await world.count(Person) == 601
+    assert await world.stored.count(Person) == 601
     wrong = await still_ferd.api.post(path, content="nonsense\n1\n", headers={"Content-Type": "text/csv"})
     assert wrong.status_code == 422
     assert len((await still_ferd.get(f"/flows/{flow}/enrolments"))["items"]) == 1

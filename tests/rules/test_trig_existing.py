@@ -60,7 +60,7 @@ async def test_TRIG_7_run_enrols_who_matches_already_if_asked_and_says_how_many_
     job = await still_ferd.get(f"/flows/{flow}/enrolments/{ran['enrolment']['id']}")
     assert (job["enrolled"], job["refusals"], job["done"]) == (5, dry["existing"]["refused"], True)
     assert sorted(await enrolled_people(world, flow)) == expected
-    rows = {row.person: row for row in await world.participants(flow)}
+    rows = {row.person: row for row in await world.stored.participants(flow)}
     assert rows[expected[2]].event == {"amount": 101}
 
 

@@ -39,7 +39,7 @@ async def schedules(world: World, flow: str) -> dict[str, ScheduleDescription]:
 
 
 async def known(world: World, flow: str) -> int:
-    return await world.count(Recurrence, col(Recurrence.flow) == flow)
+    return await world.stored.count(Recurrence, col(Recurrence.flow) == flow)
 
 
 async def test_TRIG_1_a_schedule_enrols_the_members_of_the_moment(world: World) -> None:

@@ -84,7 +84,7 @@ async def test_a_journey_is_told_signed_and_without_anything_personal(world: Wor
         signed = f"{call.headers['webhook-id']}.{call.headers['webhook-timestamp']}.".encode() + call.body
         wanted = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
         assert call.headers["webhook-signature"] == f"v1,{wanted}"
-    await eventually(lambda: world.count(Delivery), lambda left: left == 0)
+    await eventually(lambda: world.stored.count(Delivery), lambda left: left == 0)
 
 
 async def test_leaving_otherwise_attention_and_a_pause_are_told_to_who_asked_for_it(
@@ -147,7 +147,7 @@ async def test_a_listener_that_fails_is_told_again_and_keeps_nobody_waiting(worl
         assert first is not second
         assert first.headers["webhook-id"] == second.headers["webhook-id"]
         assert first.body == second.body
-        await eventually(lambda: world.count(Delivery), lambda left: left == 0)
+        await eventually(lambda: world.stored.count(Delivery), lambda left: left == 0)
 
 
 async def test_who_subscribes_late_hears_what_comes_and_nothing_is_made_for_nobody(
@@ -155,7 +155,7 @@ async def test_who_subscribes_late_hears_what_comes_and_nothing_is_made_for_nobo
 ) -> None:
     flow = await world.flow("late", {"id": "w", "kind": "wait", "for": "1 day"})
     await world.enrol(flow)
-    assert await world.count(Delivery) == 0
+    assert await world.stored.count(Delivery) == 0
     await subscribe(world, listener, "participant.enrolled")
     later = await world.enrol(flow)
     (call,) = await heard(listener, 1)

@@ -1,8 +1,8 @@
 """Waiting for what happens elsewhere, in another process or task, without sleeping for luck."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -23,3 +23,8 @@ async def eventually(
     except TimeoutError:
         raise TimeoutError(f"not in {seconds} s; the last answer was {answer!r}") from None
     return answer
+
+
+def says(shown: object, wanted: Mapping[str, Any]) -> bool:
+    """Whether every attribute named is what is wanted."""
+    return all(getattr(shown, name) == value for name, value in wanted.items())

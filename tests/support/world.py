@@ -4,7 +4,7 @@ Everything is real but the clock: journeys run on the shared Temporal server, wh
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,6 @@ from uuid import uuid4
 import httpx2
 from fastapi import FastAPI
 from pydantic import SecretStr
-from sqlmodel import col, func, select
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -27,18 +26,20 @@ from activities.life.commands import Commanded
 from activities.outside import choice
 from api.edits import FlowEdited
 from api.engine import Engine
-from api.participants import Operation
+from api.flows import FlowPublic
+from api.messages import MessagePublic
+from api.participants import EffectPublic, JournalEntry, Operation, ParticipantInFull, ParticipantPublic
 from flows.definition import Flow
 from flows.facts import Values
 from flows.outcome import Refusal, Status
 from settings import Settings
 from store.columns import new_id
 from store.database import Database
-from store.flows import FlowRow, FlowStatus
-from store.journeys import EffectRow, JournalRow, MessageRow, ParticipantRow
+from store.flows import FlowStatus
 from tests.support.apps import borrowed, caller
 from tests.support.inbox import Inbox
-from tests.support.waiting import eventually
+from tests.support.stored import Stored
+from tests.support.waiting import eventually, says
 from worker import FerdPlugin
 from workflows.contract import Command, flow_id, journey_id
 
@@ -65,6 +66,11 @@ class World:
     @property
     def db(self) -> Database:
         return self.core.db
+
+    @property
+    def stored(self) -> Stored:
+        """What the API rightly does not show: for everything else there is the API."""
+        return Stored(self.core.db)
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
@@ -146,14 +152,6 @@ class World:
         answer = taken(await self.api.post(f"/v1/flows/{flow}/{given}"))
         return Commanded(FlowStatus(answer["status"]), answer["under_way"])
 
-    async def row(self, flow: str) -> FlowRow:
-        """The flow's row."""
-        return await self.db.read(lambda session: session.get_one(FlowRow, flow))
-
-    async def settled(self, flow: str) -> FlowRow:
-        """The flow's row, once the background work of the last command is done."""
-        return await eventually(lambda: self.row(flow), lambda row: row.applied_epoch == row.epoch)
-
     # --- participants ---------------------------------------------------------------------------------------------
 
     async def propose(self, flow: str, person: str, *, again: bool = False) -> Enrolled | Refusal:
@@ -199,75 +197,53 @@ class World:
             else:
                 await self.env.fast_forward(self.journey(flow, participant), time)
 
-    async def participant(self, participant: str) -> ParticipantRow:
-        """The participant's row."""
-        return await self.db.read(
-            lambda session: session.scalars(select(ParticipantRow).where(col(ParticipantRow.id) == participant)).one()
-        )
+    # --- what is shown ----------------------------------------------------------------------------------------------
 
-    async def participants(self, flow: str) -> Sequence[ParticipantRow]:
+    async def state(self, flow: str) -> FlowPublic:
+        """The flow as it is shown."""
+        return FlowPublic.model_validate(taken(await self.api.get(f"/v1/flows/{flow}")))
+
+    async def settled(self, flow: str) -> FlowPublic:
+        """The flow, once the background work of the last command is done."""
+        return await eventually(lambda: self.state(flow), lambda state: not state.settling)
+
+    async def participant(self, participant: str) -> ParticipantInFull:
+        """The participant with its journal and its effects."""
+        return ParticipantInFull.model_validate(taken(await self.api.get(f"/v1/participants/{participant}")))
+
+    async def participants(self, flow: str) -> list[ParticipantPublic]:
         """Everyone who was enrolled in a flow, in the order of arrival."""
-        return await self.db.read(
-            lambda session: session.scalars(
-                select(ParticipantRow).where(col(ParticipantRow.flow) == flow).order_by(col(ParticipantRow.number))
-            ).all()
-        )
+        return [ParticipantPublic.model_validate(each) for each in await self.all(f"flows/{flow}/participants")]
 
-    async def until(self, participant: str, **wanted: Any) -> ParticipantRow:
-        """The participant's row, once it says this: something is on its way that needs no time of the journey's."""
-        return await eventually(
-            lambda: self.participant(participant),
-            lambda row: all(getattr(row, name) == value for name, value in wanted.items()),
-        )
+    async def until(self, participant: str, **wanted: Any) -> ParticipantInFull:
+        """The participant, once this is said of it: something is on its way that needs no time of the journey's."""
+        return await eventually(lambda: self.participant(participant), lambda shown: says(shown, wanted))
+
+    async def lines(self, participant: str) -> list[JournalEntry]:
+        """The journal."""
+        return (await self.participant(participant)).journal
 
     async def journal(self, participant: str) -> list[tuple[str, str]]:
         """What the journal says: (step, event)."""
         return [(line.step, line.event) for line in await self.lines(participant)]
 
-    async def lines(self, participant: str) -> Sequence[JournalRow]:
-        """The journal's lines."""
-        return await self.db.read(
-            lambda session: session.scalars(
-                select(JournalRow).where(col(JournalRow.participant) == participant).order_by(col(JournalRow.number))
-            ).all()
-        )
+    async def effects(self, participant: str) -> list[EffectPublic]:
+        """What was done in the world for a participant."""
+        return (await self.participant(participant)).effects
 
-    async def effects(self, participant: str) -> Sequence[EffectRow]:
-        """The ledger's entries of a participant."""
-        return await self.db.read(
-            lambda session: session.scalars(
-                select(EffectRow)
-                .where(col(EffectRow.participant) == participant)
-                .order_by(col(EffectRow.planned_at), col(EffectRow.key))
-            ).all()
-        )
+    async def messages(self, **of: str) -> list[MessagePublic]:
+        """The messages of a participant, a flow or a person."""
+        return [MessagePublic(**{**each, "sender": each["from"]}) for each in await self.all("messages", **of)]
 
-    async def effects_of(self, flow: str) -> Sequence[EffectRow]:
-        """The ledger's entries of a flow."""
-        return await self.db.read(
-            lambda session: session.scalars(select(EffectRow).where(col(EffectRow.flow) == flow)).all()
-        )
-
-    async def messages(self, participant: str) -> Sequence[MessageRow]:
-        """The messages of a participant."""
-        return await self.db.read(
-            lambda session: session.scalars(
-                select(MessageRow).where(col(MessageRow.participant) == participant).order_by(col(MessageRow.at))
-            ).all()
-        )
-
-    async def messages_of(self, flow: str) -> Sequence[MessageRow]:
-        """The messages of a flow."""
-        return await self.db.read(
-            lambda session: session.scalars(
-                select(MessageRow).where(col(MessageRow.flow) == flow).order_by(col(MessageRow.at))
-            ).all()
-        )
-
-    async def count(self, table: type[Any], *where: Any) -> int:
-        """How many rows a table has."""
-        query = select(func.count()).select_from(table).where(*where)
-        return await self.db.read(lambda session: session.scalars(query).one())
+    async def all(self, path: str, **query: str) -> list[dict[str, Any]]:
+        """Every item of a list, page by page."""
+        items: list[dict[str, Any]] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = taken(await self.api.get(f"/v1/{path}", params={**query, "cursor": cursor, "limit": 1000}))
+            items += page["items"]
+            cursor = page["next_cursor"]
+        return items
 
 
 class Refused(Exception):

@@ -160,7 +160,7 @@ async def test_PART_4_a_cancel_while_the_store_is_asked_is_a_cancel(
     await eventually(heard)
     await handle.cancel()
     away = False
-    row = await world.until(participant, status=Status.CANCELLED)
+    row = await world.stored.until(participant, status=Status.CANCELLED)
     assert (row.reason, row.held) == (Reason.BY_HAND, ["paused"])
     with pytest.raises(WorkflowFailureError):
         await handle.result()
@@ -261,7 +261,7 @@ async def test_a_long_history_goes_on_as_a_new_one(world: World) -> None:
     participant = await world.enrol(flow)
     handle = world.journey(flow, participant)
     first = (await handle.describe()).run_id
-    await world.until(participant, step="rest", started=True)
+    await world.stored.until(participant, step="rest", started=True)
 
     async def continued() -> bool:
         await handle.signal("replan")
