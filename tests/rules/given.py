@@ -51,6 +51,14 @@ async def unsubscribe(world: World, person: str, kind: str) -> None:
     assert (await world.api.post(address.path)).status_code == 200
 
 
+async def mailed(world: World, person: str, html: str) -> None:
+    """The person gets a mail."""
+    await world.content(f"to-{person}", html=html)
+    await left(
+        world, await world.enrol(await world.flow(f"of-{person}", mail("hello", content=f"to-{person}")), person)
+    )
+
+
 async def is_member(world: World, person: str, group: str) -> bool:
     """Whether the person is in the selection or project."""
     return await world.db.read(lambda session: world.core.crm.is_member(session, person, group))

@@ -93,7 +93,7 @@ async def test_STEP_14_the_event_that_enrolled_somebody_ends_no_wait(world: Worl
 async def test_STEP_14_a_click_counts_from_the_latest_mail_with_the_link_all_else_from_the_step_before(
     world: World,
 ) -> None:
-    await world.put("forms/contact-me")
+    await world.form("contact-me")
     await world.put("links/offer", url="https://fjord.example/offer")
     await world.content("with-link", html='<a href="{{ links.offer }}">Offer</a>')
     click, submit = {"event": "link_clicked", "link": "offer"}, {"event": "form_submitted", "form": "contact-me"}
@@ -112,8 +112,8 @@ async def test_STEP_14_a_click_counts_from_the_latest_mail_with_the_link_all_els
     for _, participant in journeys:
         await resting(world, participant, "gap")
     for person in (clicking, repeating):
-        await world.happens("link_clicked", person, link="offer", message="m")
-    await world.happens("form_submitted", submitting, form="contact-me", fields={})
+        await world.clicks(person, "Offer")
+    await world.submits(submitting, "contact-me")
     reasons = [await ended(world, flow, participant) for flow, participant in journeys]
     assert reasons == [Reason.COMPLETED, Reason.NO_ACTION, Reason.NO_ACTION]
 
@@ -126,7 +126,7 @@ async def test_STEP_14_an_open_counts_from_the_latest_sending_of_its_mail(world:
     person = await world.person()
     participant = await world.enrol(flow, person)
     await resting(world, participant, "gap")
-    await world.happens("email_opened", person, content="offer", message="m")
+    await world.opens(person)
     assert await ended(world, flow, participant) is Reason.COMPLETED
 
 

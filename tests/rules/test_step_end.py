@@ -104,8 +104,10 @@ async def test_STEP_18_each_criterion_is_noticed_at_once_also_during_a_wait(worl
     firm = await company(world, category="prospect")
     await world.selection("vip")
     await world.put("projects/fair")
-    await world.put("forms/contact-me")
+    await world.form("contact-me")
     await world.put("links/offer", url="https://fjord.example/offer")
+    await world.content("offer", html='<a href="{{ links.offer }}">Offer</a>')
+    await world.content("other", html='<a href="https://fjord.example/other">Other</a>')
     criteria: list[dict[str, Any]] = [
         CUSTOMER,
         when("company.category", "customer"),
@@ -118,7 +120,8 @@ async def test_STEP_18_each_criterion_is_noticed_at_once_also_during_a_wait(worl
         {"event": "request_created"},
         {**ORDER, "when": when("event.amount", 99.5, ">=")},
     ]
-    flow = await world.flow("success", mail("hello"), wait("rest", "30 days"), mail("no"), success={"any": criteria})
+    steps = mail("hello", content="offer"), mail("more", content="other"), wait("rest", "30 days"), mail("no")
+    flow = await world.flow("success", *steps, success={"any": criteria})
     people = [await world.person() for _ in criteria]
     await quietly(world, people[1], company=firm)
     unmoved = await world.person()
@@ -129,19 +132,19 @@ async def test_STEP_18_each_criterion_is_noticed_at_once_also_during_a_wait(worl
     await world.change(people[0], category="customer")
     await write(lambda session: patch(session, firm, {"category": "customer"}, now()) and None)
     await world.join("selections/vip", people[2])
+    await world.join("projects/fair", people[3])
+    await world.submits(people[4], "contact-me")
+    await world.clicks(people[5], "Offer")
     happenings: list[tuple[str, dict[str, Any]]] = [
-        ("added_to_project", {"project": "fair"}),
-        ("form_submitted", {"form": "contact-me", "fields": {}}),
-        ("link_clicked", {"link": "offer", "message": "m"}),
         ("sale_created", {}),
         ("follow_up_created", {}),
         ("request_created", {}),
         ("order.placed", {"amount": "99.5"}),
     ]
-    for person, (event, data) in zip(people[3:], happenings, strict=True):
+    for person, (event, data) in zip(people[6:], happenings, strict=True):
         await world.happens(event, person, **data)
     await world.happens("order.placed", unmoved, amount=99.4)
-    await world.happens("link_clicked", unmoved, link="", message="m")
+    await world.clicks(unmoved, "Other")
     assert [await left(world, participant) for participant in participants[:-1]] == [Reason.SUCCESS] * len(people)
     rows = [await world.participant(participant) for participant in participants]
     assert {row.status for row in rows[:-1]} == {Status.FINISHED_WITH_SUCCESS}

@@ -11,11 +11,12 @@ from api.messages import MessagePublic
 from flows.outcome import Reason
 from store.journeys import EventRow
 from tests.rules.given import left, resting, steps_passed
-from tests.support.world import World, mail, now, wait
+from tests.support.world import SCANNER, World, mail, now, wait
 
+PROXY = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
 SECOND = timedelta(seconds=1)
 URLS = {"offer": "https://fjord.example/offer", "home": "https://fjord.example/", "": "https://elsewhere.example/x"}
-HTML = " ".join(f'<a href="{url}">x</a>' for url in URLS.values())
+HTML = " ".join(f'<a href="{url}">{link or "else"}</a>' for link, url in URLS.items())
 CLICKED = {"id": "clicked", "kind": "wait_for_action", "actions": [{"event": "link_clicked"}], "within": "7 days"}
 
 
@@ -84,10 +85,10 @@ async def test_STEP_24_a_reader_who_clicks_two_of_three_counts_and_so_does_who_t
 
 async def test_STEP_24_a_mail_with_one_link_is_clicked_by_whoever_clicks(world: World) -> None:
     await world.content(html='<a href="https://fjord.example/offer">x</a>')
-    flow = await world.flow("one", mail("hello"), CLICKED)
-    participant = await world.enrol(flow)
+    flow, person = await world.flow("one", mail("hello"), CLICKED), await world.person()
+    participant = await world.enrol(flow, person)
     await resting(world, participant, "clicked")
-    assert not await _click(world, await _message(world, participant), "offer", now())
+    await world.clicks(person, "x")
     assert await left(world, participant) is Reason.COMPLETED
 
 
@@ -96,15 +97,13 @@ async def test_STEP_24_known_machines_wake_nobody_enrol_nobody_and_are_no_succes
         "triggered", wait("rest", "1 day"), enrolment={"triggers": [{"event": "link_clicked"}]}
     )
     _, participant, message = await _waiting(world)
-    assert not await _click(world, message, "offer", now(), machine=True)
-    await world.core.dispatcher.write(
-        lambda session: world.core.tracking.open(session, message.id, now(), machine=True)
-    )
+    await world.clicks(message.person, "offer", SCANNER)
+    await world.opens(message.person, PROXY)
     assert await world.participants(triggered) == []
     assert (await world.participant(participant)).step == "clicked"
     assert (await _message(world, participant)).opened_at is None
     # The machine's opening does not stand in the way of the reader's.
-    await world.core.dispatcher.write(lambda session: world.core.tracking.open(session, message.id, now()))
+    await world.opens(message.person)
     assert (await _message(world, participant)).opened_at is not None
     assert await world.stored.count(EventRow, EventRow.type == "email_opened") == 2
 
@@ -139,10 +138,10 @@ async def test_STEP_14_STEP_24_a_click_in_time_counts_though_it_is_settled_after
     "agent",
     [
         "Mozilla/5.0",
-        "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
+        PROXY,
         "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html",
         "Barracuda Sentinel (EE)",
-        "Mozilla/5.0 (compatible; proofpoint urldefense)",
+        SCANNER,
         "Mozilla/5.0 AppleWebKit/537.36 (compatible; BingPreview/1.0b)",
         "Slackbot-LinkExpanding 1.0",
         "Mozilla/5.0 (compatible; Googlebot/2.1)",

@@ -167,7 +167,7 @@ async def test_STEP_14_a_notification_is_not_the_mail_that_an_opening_counts_fro
     kari = await world.person()
     participant = await world.enrol(flow, kari)
     await world.until(participant, step="rest")
-    await world.happens("email_opened", kari)
+    await world.opens(kari)
     await world.forward(flow, participant)
     assert await steps_passed(world, participant) == ["hello", "rest", "tell", "seen"]
     assert any("Came first" in line.text for line in await world.lines(participant))

@@ -4,14 +4,13 @@ from typing import Any
 
 from sqlmodel import select
 
-from activities.mail.tokens import Click
 from flows.outcome import Reason
 from store.journeys import EventRow
 from store.people import Person
 from store.work import FollowUp, RequestRow
 from tests.rules.given import is_member, left, person_row, resting
 from tests.support.running import Running, expect, problem
-from tests.support.world import mail, now, wait
+from tests.support.world import READER, SCANNER, mail, wait
 
 TAGGED = {"kind": "add_to", "selection": "hot", "create": True}
 ANSWER = {"kind": "send_email", "content": "mail", "from": "us@fjord.example"}
@@ -89,17 +88,8 @@ async def test_STEP_23_a_link_acts_at_each_click_that_counts(ferd: Running) -> N
     kari = await world.person()
     participant = await world.enrol(await world.flow("mailing", mail("hello"), clicked), kari)
     await resting(world, participant, "c")
-    (message,) = await world.messages(participant=participant)
-    click = Click(message.id, "offer", "https://fjord.example/offer")
-    for machine in (True, False):
-        await world.core.dispatcher.write(
-            lambda session, machine=machine: (
-                world.core.tracking.click(  # type: ignore[misc]
-                    session, click, now(), machine=machine
-                )
-                and None
-            )
-        )
+    for agent in (SCANNER, READER):
+        await world.clicks(kari, "x", agent)
     assert await left(world, participant) is Reason.COMPLETED
     assert (await person_row(world, kari)).custom == {"score": 5}
     assert await is_member(world, kari, "hot")

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from activities.mail.tokens import Click
 from activities.responses.outbox import Outbox
 from activities.responses.replies import LOST
 from flows.ports import Done, Email, NotDone
 from store.journeys import EffectRow, EffectStatus, MessageRow
 from store.replies import ReplyRow
 from store.work import FollowUp
+from tests.rules.given import mailed
 from tests.rules.test_step_reactions import ANSWER, _form, _submit
 from tests.support.running import Running, expect, problem
 from tests.support.waiting import eventually
-from tests.support.world import World, now
+from tests.support.world import READER, SCANNER, World, now
 
 KARI = "kari@x.example"
 
@@ -96,24 +96,14 @@ async def test_STEP_23_a_link_answers_with_a_mail(ferd: Running) -> None:
     expect(201, await ferd.api.put(
         "/v1/links/offer", json={"name": "Offer", "url": "https://fjord.example/offer", "actions": [ANSWER]}
     ))  # fmt: skip
-    row = MessageRow(
-        id="msg_1", effect="p/s/1", channel="email", person=kari, participant="p", flow="f", step="s", to="", sender="",
-        at=now(),
-    )  # fmt: skip
-    await world.db.write(lambda session: session.add(row))
-    click = Click("msg_1", "offer", "https://fjord.example/offer")
-    for machine in (True, False):
-        await world.core.dispatcher.write(
-            lambda session, machine=machine: (
-                world.core.tracking.click(  # type: ignore[misc]
-                    session, click, now(), machine=machine
-                )
-                and None
-            )
-        )
-    await eventually(lambda: _inbox(world))
-    assert [mail["Subject"] for mail in world.inbox.mails] == ["mail"]
-    assert [(row.step, row.kind) for row in await _effects(world)] == [("link offer", "send_email")]
+    await mailed(world, kari, '<a href="{{ links.offer }}">Offer</a>')
+    for agent in (SCANNER, READER):
+        await world.clicks(kari, "Offer", agent)
+    await eventually(
+        lambda: world.messages(person=kari), lambda messages: [each.state for each in messages] == ["done"] * 2
+    )
+    assert world.inbox.subjects == ["hello", "mail"]
+    assert [row.kind for row in await _effects(world) if row.step == "link offer"] == ["send_email"]
 
 
 async def test_STEP_23_SAFE_2_a_worker_lost_while_it_sends_leaves_it_to_a_person(still_ferd: Running) -> None:

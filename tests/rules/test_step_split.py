@@ -8,6 +8,8 @@ from flows.steps.split import draw
 from tests.rules.given import company, is_member, left, resting, steps_passed, when
 from tests.support.world import World, mail, wait
 
+OFFER = '<a href="{{ links.offer }}">Offer</a>'
+
 
 def tag(id: str) -> dict[str, Any]:
     return {"id": id, "kind": "update_person", "set": {"person.category": id}}
@@ -24,13 +26,16 @@ def split(*branches: dict[str, Any], **settings: Any) -> dict[str, Any]:
 async def test_STEP_15_the_first_branch_that_matches_is_taken_then_all_go_on_below(world: World) -> None:
     """By data of the company and the person, a membership, what they did and wrote; everyone else has a way too."""
     firm = await company(world, employees=500)
-    await world.put("forms/contact-me")
+    await world.form("contact-me", budget="number")
     await world.put("links/offer", url="https://fjord.example/offer")
+    await world.content("offer", html=OFFER)
+    await world.content("other", html='<a href="https://fjord.example/other">Other</a>')
     submitted = {"event": "form_submitted", "form": "contact-me"}
     await world.selection("vip")
     flow = await world.flow(
         "ways",
-        mail("ask"),
+        mail("ask", content="offer"),
+        mail("more", content="other"),
         wait("rest", "1 day"),
         split(
             branch("large", when=when("company.employees", 200, ">")),
@@ -53,14 +58,14 @@ async def test_STEP_15_the_first_branch_that_matches_is_taken_then_all_go_on_bel
     participants = {name: await world.enrol(flow, person) for name, person in people.items()}
     for participant in participants.values():
         await resting(world, participant, "rest")
-    await world.happens("form_submitted", people["rich"], form="contact-me", fields={"budget": "1000"})
-    await world.happens("form_submitted", people["writer"], form="contact-me", fields={"budget": "999"})
-    await world.happens("link_clicked", people["clicker"], link="offer", message="m")
-    await world.happens("link_clicked", people["any-click"], link="", message="m")
+    await world.submits(people["rich"], "contact-me", budget="1000")
+    await world.submits(people["writer"], "contact-me", budget="999")
+    await world.clicks(people["clicker"], "Offer")
+    await world.clicks(people["any-click"], "Other")
     for name, participant in participants.items():
         await world.forward(flow, participant)
         assert await left(world, participant) is Reason.COMPLETED
-        assert await steps_passed(world, participant) == ["ask", "rest", "split", name, "below"]
+        assert await steps_passed(world, participant) == ["ask", "more", "rest", "split", name, "below"]
         (reason,) = [line.text for line in await world.lines(participant) if line.event == "branch"]
         assert reason.startswith("Everyone else" if name == "others" else f"{name}: ")
 
@@ -68,10 +73,11 @@ async def test_STEP_15_the_first_branch_that_matches_is_taken_then_all_go_on_bel
 async def test_STEP_15_a_split_sees_the_action_that_ended_the_wait_before_it(world: World) -> None:
     """One event satisfies one wait; it has happened all the same."""
     await world.put("links/offer", url="https://fjord.example/offer")
+    await world.content("offer", html=OFFER)
     click = {"event": "link_clicked"}
     flow = await world.flow(
         "seen",
-        mail("ask"),
+        mail("ask", content="offer"),
         {"id": "answer", "kind": "wait_for_action", "actions": [click]},
         mail("thanks"),
         split(branch("clicker", happened={**click, "link": "offer"})),
@@ -79,7 +85,7 @@ async def test_STEP_15_a_split_sees_the_action_that_ended_the_wait_before_it(wor
     person = await world.person()
     participant = await world.enrol(flow, person)
     await resting(world, participant, "answer")
-    await world.happens("link_clicked", person, link="offer", message="m")
+    await world.clicks(person, "Offer")
     assert await left(world, participant) is Reason.COMPLETED
     assert await steps_passed(world, participant) == ["ask", "answer", "thanks", "split", "clicker"]
 

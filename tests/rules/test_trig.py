@@ -11,6 +11,7 @@ from tests.rules.given import (
     ended,
     enrolled_people,
     left,
+    mailed,
     quietly,
     resting,
     when,
@@ -26,13 +27,12 @@ async def triggered(world: World, name: str, *triggers: dict[str, Any], **enrolm
     return await world.flow(name, wait("rest", "1 day"), enrolment={"triggers": list(triggers), **enrolment})
 
 
-async def test_TRIG_1_each_event_enrols_the_person_it_happened_to(still_world: World) -> None:
+async def test_TRIG_1_each_event_enrols_the_person_it_happened_to(world: World) -> None:
     """Each happens twice: as the trigger wants it to one person, and otherwise to another."""
-    world = still_world
     await world.selection("vip")
     await world.selection("others")
     await world.put("projects/fair")
-    await world.put("forms/contact-me")
+    await world.form("contact-me", budget="number")
     await world.put("links/offer", url="https://fjord.example/offer")
     norwegian = when("person.country", "NO")
     triggers: dict[str, dict[str, Any]] = {
@@ -54,22 +54,20 @@ async def test_TRIG_1_each_event_enrols_the_person_it_happened_to(still_world: W
         await world.change(person, country=country)
     expected = {"person_created": created[0], "person_updated": updated[0]}
 
-    async def twice(event: str, right: dict[str, Any], wrong: dict[str, Any]) -> None:
-        expected[event] = await world.person()
-        await world.happens(event, expected[event], **right)
-        await world.happens(event, await world.person(), **wrong)
-
-    expected["added_to_selection"], expected["added_to_project"], other = [await world.person() for _ in range(3)]
+    several = [await world.person() for _ in range(6)]
+    expected |= dict(zip([event for event in flows if event not in expected], several, strict=False))
+    other = several[-1]
     await world.join("selections/vip", expected["added_to_selection"])
     await world.join("selections/others", other)
     await world.join("projects/fair", expected["added_to_project"])
-    await twice(
-        "form_submitted",
-        {"form": "contact-me", "fields": {"budget": "1000"}},
-        {"form": "contact-me", "fields": {"budget": "999"}},
-    )
-    await twice("link_clicked", {"link": "offer", "message": "m"}, {"link": "elsewhere", "message": "m"})
-    await twice("order.placed", {"amount": 101}, {"amount": 100})
+    await world.submits(expected["form_submitted"], "contact-me", budget="1000")
+    await world.submits(other, "contact-me", budget="999")
+    await mailed(world, expected["link_clicked"], '<a href="{{ links.offer }}">Here</a>')
+    await mailed(world, other, '<a href="https://fjord.example/elsewhere">Here</a>')
+    for person in (expected["link_clicked"], other):
+        await world.clicks(person, "Here")
+    await world.happens("order.placed", expected["order.placed"], amount=101)
+    await world.happens("order.placed", other, amount=100)
     found = {event: await enrolled_people(world, flow) for event, flow in flows.items()}
     assert found == {event: [person] for event, person in expected.items()}
 

@@ -14,7 +14,6 @@ from sqlmodel import col, select
 
 from activities.mail.tokens import Tokens
 from store.journeys import EventRow
-from tests.support.apps import caller
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 from tests.support.world import World
@@ -101,5 +100,4 @@ async def _started(server: uvicorn.Server, task: "asyncio.Task[None]") -> bool:
 @asynccontextmanager
 async def running(world: World) -> AsyncIterator[Running]:
     """The API over a world."""
-    async with caller(world.app) as public:
-        yield Running(world, world.api, public)
+    yield Running(world, world.api, world.public)

@@ -38,6 +38,7 @@ from store.database import Database
 from store.flows import FlowStatus
 from tests.support.apps import borrowed, caller
 from tests.support.inbox import Inbox
+from tests.support.letters import Letter
 from tests.support.stored import Stored
 from tests.support.waiting import eventually, says
 from worker import FerdPlugin
@@ -46,12 +47,17 @@ from workflows.contract import Command, flow_id, journey_id
 UI = "http://temporal.example:8233"
 FILE = {"Content-Type": "application/json"}
 SHOP = "https://shop.example"
+READER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+SCANNER = "Mozilla/5.0 (compatible; proofpoint urldefense)"
 SENDER = {"from": "hello@fjord.example", "reply_to": "same_as_from"}
 
 
 @dataclass
 class World:
-    """What a test works with. Flow ids get a suffix of the world's own, because all tests share one server."""
+    """What a test works with: `api` is let in, `public` is anybody.
+
+    Flow ids get a suffix of the world's own, because all tests share one server.
+    """
 
     env: WorkflowEnvironment
     client: Client
@@ -59,6 +65,7 @@ class World:
     core: Core
     app: FastAPI
     api: httpx2.AsyncClient
+    public: httpx2.AsyncClient
     inbox: Inbox
     queue: str
     suffix: str = field(default_factory=lambda: uuid4().hex[:8])
@@ -104,6 +111,11 @@ class World:
         given = {"state": "ready", "subject": id, "html": "<p>Hello</p>", "text": "Hello", **fields}
         await self.put(f"content/{id}", **given)
 
+    async def form(self, id: str, **fields: str) -> None:
+        """A form that asks for an address and for these fields, each of a type."""
+        asked = [{"name": name, "type": type} for name, type in {"email": "email", **fields}.items()]
+        await self.put(f"forms/{id}", fields=asked)
+
     async def selection(self, id: str, *people: str) -> None:
         """A selection with members."""
         await self.put(f"selections/{id}")
@@ -121,6 +133,39 @@ class World:
         told = event if at is None else {**event, "time": at.isoformat()}
         [answer] = taken(await self.api.post("/v1/events", json=told))["items"]
         assert answer["outcome"] == "accepted", answer
+
+    # --- what people do: at the addresses that they are given ---------------------------------------------------------
+
+    async def clicks(self, person: str, link: str, agent: str = READER) -> None:
+        """Somebody follows a link of their mails, the latest on which this is written.
+
+        In a mail with several links a click counts only three seconds later (STEP_24), in one with a single link at
+        once.
+        """
+        address = next(
+            address for letter in await self._letters(person) for written, address in letter.links if written == link
+        )
+        answer = await self.public.get(address, headers={"User-Agent": agent})
+        assert answer.status_code == 302, answer.text
+
+    async def opens(self, person: str, agent: str = READER) -> None:
+        """Somebody opens their latest mail, with its pictures."""
+        [latest, *_] = await self._letters(person)
+        for picture in latest.pictures:
+            assert (await self.public.get(picture, headers={"User-Agent": agent})).is_success
+
+    async def submits(self, person: str, form: str, **fields: str) -> None:
+        """Somebody fills in a form on a web page: their address, and these fields."""
+        given = {"email": await self._address(person), **fields}
+        answer = await self.public.post(f"/f/{form}", data=given)
+        assert answer.status_code == 200, answer.text
+
+    async def _letters(self, person: str) -> list[Letter]:
+        """The mails of a person, the latest first."""
+        return [Letter(mail) for mail in reversed(self.inbox.to(await self._address(person)))]
+
+    async def _address(self, person: str) -> str:
+        return str(taken(await self.api.get(f"/v1/people/{person}"))["email"])
 
     # --- flows ----------------------------------------------------------------------------------------------------
 
@@ -312,8 +357,8 @@ async def world(
         core = Core.build(db, client, task_queue=queue, suppression=suppression, elsewhere=given_away)
         engine = Engine.of(core, client, settings, UI)
         with borrowed(engine) as app:
-            async with caller(app, settings.api_key.get_secret_value()) as api:
-                small = World(env, client, settings, core, app, api, inbox, queue)
+            async with caller(app, settings.api_key.get_secret_value()) as api, caller(app) as public:
+                small = World(env, client, settings, core, app, api, public, inbox, queue)
                 await small.content()
                 if worker:
                     async with small.worker():
