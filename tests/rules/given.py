@@ -10,10 +10,11 @@ from sqlmodel import Session
 from temporalio.service import RPCError
 
 from api.participants import ParticipantInFull
+from api.people import PersonPublic
 from flows.outcome import Reason
 from store.people import Person
 from tests.support.waiting import eventually
-from tests.support.world import SENDER, World, mail, now
+from tests.support.world import SENDER, World, mail, now, taken
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -30,9 +31,9 @@ async def quietly(world: World, person: str, **fields: Any) -> None:
     await world.db.write(work)
 
 
-async def person_row(world: World, person: str) -> Person:
-    """The person as stored."""
-    return await world.db.read(lambda session: session.get_one(Person, person))
+async def person_now(world: World, person: str) -> PersonPublic:
+    """The person as shown."""
+    return PersonPublic.model_validate(taken(await world.api.get(f"/v1/people/{person}")))
 
 
 async def company(world: World, **fields: Any) -> str:
@@ -60,8 +61,9 @@ async def mailed(world: World, person: str, html: str) -> None:
 
 
 async def is_member(world: World, person: str, group: str) -> bool:
-    """Whether the person is in the selection or project."""
-    return await world.db.read(lambda session: world.core.crm.is_member(session, person, group))
+    """Whether the person is in a selection, or in `projects/ID`."""
+    path = group if "/" in group else f"selections/{group}"
+    return person in [each["person"] for each in await world.all(f"{path}/members")]
 
 
 async def resting(world: World, participant: str, step: str) -> ParticipantInFull:

@@ -26,7 +26,7 @@ from store.database import Database
 from store.journeys import EffectStatus, ParticipantRow
 from store.people import Associate
 from store.pulling import ToldRow
-from tests.rules.given import ended, is_member, left, person_row, when
+from tests.rules.given import ended, is_member, left, person_now, when
 from tests.support.backend import Backend, Call, Reply, backend
 from tests.support.databases import SqliteDatabases
 from tests.support.running import running
@@ -74,7 +74,7 @@ async def test_STEP_3_and_4_leave_our_store_and_the_copy_follows(world: World, c
             "person": person, "changes": [{"field": "person.category", "change": "set", "value": "customer"}]
         },
     }  # fmt: skip
-    assert (await person_row(world, person)).category == "customer"
+    assert (await person_now(world, person)).category == "customer"
     assert await is_member(world, person, "customers")
     assert world.inbox.subjects == ["yes"]
 
@@ -88,11 +88,11 @@ async def test_SAFE_1_a_lost_answer_is_repeated_with_the_key_and_a_refusal_chang
     assert await ended(world, flow, participant) is Reason.COMPLETED
     assert len({call.headers["idempotency-key"] for call in crm.calls}) == 1
     assert len({call.body for call in crm.calls}) == 1
-    assert (await person_row(world, person)).category == "customer"
+    assert (await person_now(world, person)).category == "customer"
     crm.reply = lambda call: Reply(422)
     held = await world.enrol(flow, other := await world.person())
     assert (await world.until(held, holding=True)).held == ["failing"]
-    assert (await person_row(world, other)).category is None
+    assert (await person_now(world, other)).category is None
 
 
 async def test_the_example_backend_does_each_effect_once(sqlite_databases: Any) -> None:

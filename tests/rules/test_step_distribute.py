@@ -12,7 +12,7 @@ from activities.crm.kinds import GroupIn
 from activities.crm.nouns import ASSOCIATES, GROUPS
 from flows.outcome import Reason
 from store.people import Person
-from tests.rules.given import ended, left, person_row, resting
+from tests.rules.given import ended, left, person_now, resting
 from tests.rules.test_step_crm import associates
 from tests.support.world import World, mail, now
 
@@ -75,7 +75,7 @@ async def test_STEP_9_a_fallback_where_nobody_is_there(world: World) -> None:
     person = await world.person(our_contact="liv")
     kept, fallen = await world.enrol(keeps, person), await world.enrol(falls, person)
     assert [await left(world, each) for each in (kept, fallen)] == [Reason.COMPLETED, Reason.COMPLETED]
-    row = await person_row(world, person)
+    row = await person_now(world, person)
     assert (row.our_contact, row.our_service_contact) == ("liv", "boss")
     assert ("spread", "skipped") in await world.journal(kept)
     held = await world.until(await world.enrol(holds, person), holding=True)
@@ -89,7 +89,7 @@ async def test_STEP_9_a_new_person_settles_first(world: World) -> None:
     person = await world.person()
     participant = await world.enrol(flow, person)
     row = await resting(world, participant, "spread")
-    created = (await person_row(world, person)).created_at
+    created = (await person_now(world, person)).created_at
     assert row.until == created + timedelta(minutes=10)
     assert world.inbox.mails == []
     old = await world.person()

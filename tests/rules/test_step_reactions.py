@@ -8,7 +8,7 @@ from flows.outcome import Reason
 from store.journeys import EventRow
 from store.people import Person
 from store.work import FollowUp, RequestRow
-from tests.rules.given import is_member, left, person_row, resting
+from tests.rules.given import is_member, left, person_now, resting
 from tests.support.running import Running, expect, problem
 from tests.support.world import READER, SCANNER, mail, wait
 
@@ -52,7 +52,7 @@ async def test_STEP_23_a_form_adds_to_lists_notes_interests_and_makes_a_request(
 
     kari = (await world.participants(flow))[0].person
     assert [row.person for row in await world.participants(flow)] == [kari, known]
-    new, old = await person_row(world, kari), await person_row(world, known)
+    new, old = await person_now(world, kari), await person_now(world, known)
     assert (new.category, new.custom) == ("lead", {"business": "cafés", "interests": ["beans"]})
     assert (old.category, old.custom) == ("customer", {"interests": ["beans"]})
     assert await is_member(world, kari, "hot")
@@ -72,7 +72,7 @@ async def test_STEP_23_one_action_that_cannot_be_done_keeps_no_other_back(still_
     await _submit(still_ferd, "contact", "kari@x.example")
     (event,) = await _events(still_ferd, "form_submitted")
     assert event.data["actions"][0].startswith("not done: ")
-    assert (await person_row(world, event.person)).custom == {"interests": ["beans"]}
+    assert (await person_now(world, event.person)).custom == {"interests": ["beans"]}
 
 
 async def test_STEP_23_a_link_acts_at_each_click_that_counts(ferd: Running) -> None:
@@ -91,7 +91,7 @@ async def test_STEP_23_a_link_acts_at_each_click_that_counts(ferd: Running) -> N
     for agent in (SCANNER, READER):
         await world.clicks(kari, "x", agent)
     assert await left(world, participant) is Reason.COMPLETED
-    assert (await person_row(world, kari)).custom == {"score": 5}
+    assert (await person_now(world, kari)).custom == {"score": 5}
     assert await is_member(world, kari, "hot")
     rows = await world.db.read(lambda session: session.scalars(select(FollowUp)).all())
     assert [(row.person, row.owner, row.flow, row.step) for row in rows] == [(kari, "ida", "", "link offer")]

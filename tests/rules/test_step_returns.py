@@ -5,7 +5,7 @@ from sqlmodel import select
 
 from flows.outcome import Reason
 from store.journeys import EventRow
-from tests.rules.given import left, person_row, resting, steps_passed
+from tests.rules.given import left, person_now, resting, steps_passed
 from tests.support.world import World, mail, taken, wait
 
 
@@ -87,7 +87,7 @@ async def test_PART_2_a_complaint_withdraws_and_blocks(world: World) -> None:
     participant = await world.enrol(flow, kari)
     await resting(world, participant, "rest")
     await _reported(world, kind="complaint", message_id=_last_mail(world))
-    assert (await person_row(world, kari)).consent == {"email": "withdrawn"}
+    assert (await person_now(world, kari)).consent.email == "withdrawn"
     assert [reason for _, reason in await _blocked(world)] == ["complained"]
     await world.forward(flow, participant)
     assert await left(world, participant) is Reason.CONSENT_WITHDRAWN

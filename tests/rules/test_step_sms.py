@@ -12,7 +12,7 @@ from werkzeug import Request, Response
 from activities.responses.deliveries import Deliveries, says_stop
 from flows.outcome import Reason
 from store.journeys import EffectStatus, EventRow
-from tests.rules.given import closed_now, enrolled_people, left, person_row, resting, steps_passed
+from tests.rules.given import closed_now, enrolled_people, is_member, left, person_now, resting, steps_passed
 from tests.support.phone import ACCOUNT, TOKEN, Phone
 from tests.support.world import World, now, wait
 from tests.support.world import world as make_world
@@ -72,7 +72,7 @@ async def test_STEP_2_without_a_mobile_number_on_or_out(world: World, phone: Pho
     nobody = await world.person(mobile=mobile)
     participant = await world.enrol(out, nobody)
     assert await left(world, participant) is Reason.NO_MOBILE
-    assert await world.db.read(lambda session: world.core.crm.is_member(session, nobody, "post"))
+    assert await is_member(world, nobody, "post")
     assert await enrolled_people(world, on) == [nobody]
     after = (await world.participants(on))[0].id
     assert await left(world, after) is Reason.COMPLETED
@@ -154,7 +154,7 @@ async def test_PART_2_stop_withdraws_the_consent_to_sms(world: World, phone: Pho
         await world.core.dispatcher.write(lambda session: incoming.sms_in(session, KARI, "Stopp!", "SM9", now()))
     assert await left(world, participant) is Reason.CONSENT_WITHDRAWN
     assert await steps_passed(world, participant) == ["text", "heard"]
-    assert [(await person_row(world, one)).consent for one in (kari, twin)] == [{"sms": "withdrawn"}] * 2
+    assert [(await person_now(world, one)).consent.sms for one in (kari, twin)] == ["withdrawn"] * 2
     assert await world.stored.count(EventRow, EventRow.type == "sms.received") == 2
     assert len(phone.texts) == 1
 
@@ -176,12 +176,12 @@ async def test_PART_2_start_takes_a_stop_back_once_and_nothing_else(world: World
     kari = await world.person(mobile=KARI)
     for text, id in [("STOP", "1"), ("Start now?", "2")]:
         await says(KARI, text, id)
-    assert (await person_row(world, kari)).consent == {"sms": "withdrawn"}
+    assert (await person_now(world, kari)).consent.sms == "withdrawn"
     await says(KARI, " START. ", "3")
-    assert (await person_row(world, kari)).consent == {"sms": "granted"}
+    assert (await person_now(world, kari)).consent.sms == "granted"
     for text, id in [("STOP", "4"), ("START", "3")]:
         await says(KARI, text, id)
-    assert (await person_row(world, kari)).consent == {"sms": "withdrawn"}
+    assert (await person_now(world, kari)).consent.sms == "withdrawn"
 
     for text, id in [("STOP", "5"), ("START", "6")]:
         await says(OLA, text, id)

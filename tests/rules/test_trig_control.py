@@ -13,7 +13,7 @@ from flows.experiment import Arm, arm_of
 from flows.outcome import Reason, Refusal
 from flows.units import Share
 from store.flows import Tally
-from tests.rules.given import DAY, ended, is_member, left, person_row, resting, when
+from tests.rules.given import DAY, ended, is_member, left, person_now, resting, when
 from tests.support.running import Running, expect, problem
 from tests.support.world import World, mail, now, wait
 
@@ -60,8 +60,8 @@ async def test_TRIG_12_nothing_is_done_to_the_control_group_and_the_journal_says
         assert await ended(world, flow, participant) is Reason.COMPLETED
     assert world.inbox.subjects == ["hello", "bye"]
     assert [row.person for row in await world.participants(follower)] == [treated]
-    assert (await person_row(world, control)).category is None
-    assert (await person_row(world, treated)).category == "tagged"
+    assert (await person_now(world, control)).category is None
+    assert (await person_now(world, treated)).category == "tagged"
     assert not await is_member(world, control, "done")
     assert await world.effects(inside[control]) == []
     assert (await world.participant(elsewhere)).status.inside
