@@ -250,15 +250,26 @@ def _brake(verb: str, summary: str) -> None:
         channel: Annotated[
             str | None, typer.Option(help="Only this channel, in all flows: email, sms, crm or webhook.")
         ] = None,
+        at: Annotated[str | None, typer.Option(help="When: a date and time with its offset.")] = None,
         json: Json = False,
     ) -> None:
         from console.lifecycle import brake
 
-        brake(settings(), verb, channel, json=json)
+        brake(settings(), verb, channel, at=at, json=json)
 
 
 _brake("pause", "Pause every flow at once, or one channel in all of them.")
 _brake("resume", "End the pause of every flow, or of one channel.")
+
+
+@app.command("withdraw-all", rich_help_panel=WORK)
+def withdraw_all(
+    id: Annotated[str | None, typer.Argument(help="Only this one, from `ferd flows`; default: all.")] = None,
+) -> None:
+    """Withdraw what pause-all and resume-all have for later."""
+    from console.lifecycle import withdraw_brakes
+
+    withdraw_brakes(settings(), id)
 
 
 @app.command(rich_help_panel=WORK)

@@ -14,6 +14,7 @@ from activities.editing.versions import EditRefused, FlowExists, StaleEdit
 from activities.journeys.standing import UnknownParticipant
 from activities.life.commands import CommandRefused, NotRunnable
 from activities.life.lifecycle import TABLE, allowed
+from activities.life.scheduled_brakes import UnknownBrake
 from activities.life.schedules import TooLate, UnknownSchedule
 from api.errors import ApiProblem, NotAllowed, NotFound, PreconditionFailed, ProblemDetail, Unprocessable, answer
 from flows.problems import Problem
@@ -114,6 +115,10 @@ def _unknown_schedule(error: UnknownSchedule) -> ApiProblem:
     )
 
 
+def _unknown_brake(error: UnknownBrake) -> ApiProblem:
+    return NotFound(f"No pause or resume {error} of all flows waits for its time.", "GET /v1/brakes lists them.")
+
+
 def _not_runnable(error: NotRunnable) -> ApiProblem:
     return Unprocessable(
         f"The flow {error.flow} cannot run: problems are left in it.",
@@ -150,6 +155,7 @@ _PROBLEMS: Mapping[type[Exception], Callable[[Any], ApiProblem]] = {
     StillInside: _still_inside,
     TooLate: _too_late,
     UnknownSchedule: _unknown_schedule,
+    UnknownBrake: _unknown_brake,
     OperationRefused: _operation_refused,
     UnknownFlow: _unknown_flow,
     UnknownParticipant: _unknown_participant,

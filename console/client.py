@@ -17,6 +17,7 @@ _COMMANDS = {
     r"GET /v1/flows/(\S+)/scheduled": r"ferd scheduled \1",
     r"GET /v1/flows/\S+/participants": "ferd participants FLOW",
     r"GET /v1/flows(?=\s)": "ferd flows",
+    r"GET /v1/brakes(?=\s)": "ferd flows",
 }
 
 

@@ -116,16 +116,16 @@ def _sure(question: str, *, yes: bool) -> None:
         raise Failure("Nothing was done.")
 
 
-def brake(settings: Settings, verb: str, channel: str | None, *, json: bool) -> None:
-    """Pause or resume all flows, or one channel in all of them, and say how the brakes stand (LIFE_16)."""
+def brake(settings: Settings, verb: str, channel: str | None, *, at: str | None, json: bool) -> None:
+    """Pause or resume all flows, or one channel in all of them, now or later; say how the brakes stand (LIFE_16)."""
     path = f"/v1/{verb}-all" if channel is None else f"/v1/channels/{quote(channel, safe='')}/{verb}"
     with Api(settings) as api:
-        answer = api.post(path)
+        answer = api.post(path, {"at": at} if at is not None else None)
     if json:
         as_json(answer)
         return
     say_brakes(answer)
-    if answer["under_way"] and verb == "pause":
+    if answer["under_way"] and verb == "pause" and at is None:
         say(f"{counted(answer['under_way'], 'effect')} had begun before and will still be finished.", "yellow")
 
 
@@ -138,3 +138,13 @@ def say_brakes(answer: Mapping[str, Any]) -> None:
         say(f"{channel} is paused in all flows; let it go on with: ferd resume-all --channel {channel}", "bold yellow")
     if not answer["paused"]:
         say("No flow and no channel is held by a brake.")
+    for each in answer["scheduled"]:
+        what = "all flows" if each["brake"] == "all" else f"{each['brake']} in all flows"
+        say(f"To {each['command']} {what} is scheduled for {moment(each['at'])}: ferd withdraw-all {each['id']}", "dim")
+
+
+def withdraw_brakes(settings: Settings, id: str | None) -> None:
+    """Withdraw a pause or resume of all flows that waits; without an id, each of them."""
+    with Api(settings) as api:
+        api.call("DELETE", "/v1/brakes/scheduled" + ("" if id is None else f"/{quote(id, safe='')}"))
+    say("Every pause and resume of all flows that waited is withdrawn." if id is None else f"{id} is withdrawn.")

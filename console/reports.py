@@ -31,7 +31,7 @@ def flows(settings: Settings, *, archived: bool, json: bool) -> None:
         say("The archive is empty." if archived else nothing)
     else:
         table(("flow", "status", *_NUMBERS, "name"), map(_flow_row, found), right=_NUMBERS)
-        if brakes["paused"]:
+        if brakes["paused"] or brakes["scheduled"]:
             say_brakes(brakes)
 
 

@@ -1,11 +1,14 @@
 """Commands that wait for their time."""
 
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import Index, false, text
 from sqlmodel import Field, SQLModel
 
 from store.columns import Moment
+
+BrakeCommand = Literal["pause", "resume"]
 
 _WAITING = text("refused = ''")
 
@@ -31,3 +34,18 @@ class ScheduledCommand(SQLModel, table=True):
     by_file: bool = False
     enrol_existing: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     refused: str = ""
+
+
+class ScheduledBrake(SQLModel, table=True):
+    """A brake for all flows that is put on, or let go, at a moment (LIFE_14, LIFE_16). Carried out, it goes.
+
+    `brake`: `all`, or a channel. `command`: pause or resume.
+    """
+
+    __tablename__ = "scheduled_brake"
+
+    id: str = Field(primary_key=True)
+    brake: str
+    command: str
+    at: datetime = Field(sa_type=Moment)
+    given_at: datetime = Field(sa_type=Moment)

@@ -4,7 +4,7 @@ One row, read together with every flow's row, under a lock that every effect and
 same however many flows and participants there are, and nothing begins after the answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
@@ -18,6 +18,7 @@ from activities.life import pauses
 from flows.steps.base import Channel
 from store.database import lock_brakes
 from store.flows import ALL, GOES_ON, BrakeRow, FlowRow
+from store.schedules import BrakeCommand
 
 Brake = Literal["all"] | Channel
 BRAKES: tuple[Brake, ...] = ("all", *get_args(Channel))
@@ -45,17 +46,16 @@ def holds(session: Session, channel: Channel) -> bool:
     return row is not None and not {ALL, channel}.isdisjoint(row.paused)
 
 
-def pause(session: Session, brake: Brake, now: datetime) -> Brakes:
+def pause(session: Session, brake: Brake, now: datetime) -> None:
     """Hold everyone in every flow, or whoever comes to a step of this channel. Paused already is fine."""
     row = _locked(session, now)
     if brake not in row.paused:
         row.paused, row.changed_at = [*row.paused, brake], now
         if brake == ALL:
             pauses.begin(session, now)
-    return brakes(session)
 
 
-def resume(session: Session, brake: Brake, now: datetime) -> Brakes:
+def resume(session: Session, brake: Brake, now: datetime) -> None:
     """Let them go on, where nothing else holds them. Not paused is fine."""
     row = _locked(session, now)
     if brake in row.paused:
@@ -63,7 +63,9 @@ def resume(session: Session, brake: Brake, now: datetime) -> Brakes:
         if brake == ALL:
             pauses.end(session, now)
         _release(session, now)
-    return brakes(session)
+
+
+GIVE: Mapping[BrakeCommand, Callable[[Session, Brake, datetime], None]] = {"pause": pause, "resume": resume}
 
 
 def _locked(session: Session, now: datetime) -> BrakeRow:

@@ -1,4 +1,4 @@
-"""The sweep: tells Temporal what a crash kept it from hearing, and finds journeys that are lost.
+"""The sweep: tells Temporal what a crash kept it from hearing, finds journeys that are lost, and does what is due.
 
 Between "row written" and "workflow told" a process may die. What is still marked a minute later is told again; what was
 started once is never started again (DESIGN.md). A journey that is gone from Temporal though its participant is inside
@@ -17,6 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities import ledger
 from activities.dispatcher import Asked, Dispatcher, FlowChanged, StartJourney, StartRepeat, WakeJourney
 from activities.journeys.standing import Rules, Standing, UnknownParticipant
+from activities.life import scheduled_brakes
 from activities.life.draining import drained
 from activities.life.schedules import overdue
 from activities.responses.tracking import Tracking
@@ -80,6 +81,7 @@ class Sweep:
     async def once(self) -> int:
         """One sweep; answers how many were told or found lost."""
         now = self._clock()
+        await self._dispatcher.write(lambda session: scheduled_brakes.carry_out(session, now))
         unstarted = await self._dispatcher.write(lambda session: _unstarted(session, now - OVERDUE))
         started = await self._dispatcher.tell(unstarted)
         await self._dispatcher.write(lambda session: _mark_started(session, started))

@@ -100,6 +100,24 @@ async def test_LIFE_16_pause_all_and_resume_all(world: World, ferd: Ferd) -> Non
     assert "'email', 'sms', 'crm' or 'webhook'" in await ferd("pause-all", "--channel", "pigeon", fails=True)
 
 
+async def test_LIFE_14_16_a_brake_for_later_is_listed_and_withdrawn(world: World, ferd: Ferd) -> None:
+    """LIFE_14, LIFE_16: `ferd pause-all --at`, `ferd withdraw-all`; `ferd flows` shows what waits."""
+    await world.flow("braked", mail("hello"))
+    said = await ferd("pause-all", "--channel", "email", "--at", "2087-01-01 08:00+01:00")
+    assert "To pause email in all flows is scheduled for 2087-01-01" in said
+    resume, pause = [
+        (await as_data(ferd, f"{verb}-all", "--at", f"{year}-01-01 08:00Z"))["scheduled"][0]
+        for verb, year in (("resume", 2086), ("pause", 2085))
+    ]
+    listed = await ferd("flows")
+    assert all(each["id"] in listed for each in (resume, pause))
+    assert f"{pause['id']} is withdrawn" in await ferd("withdraw-all", pause["id"])
+    assert "ferd flows lists them" in await ferd("withdraw-all", pause["id"], fails=True)
+    await ferd("withdraw-all")
+    assert "scheduled" not in await ferd("flows")
+    assert "offset" in await ferd("pause-all", "--at", "2087-01-01 08:00", fails=True)
+
+
 async def test_LIFE_11_a_command_that_is_not_allowed_says_what_is(world: World, ferd: Ferd) -> None:
     """LIFE_11: with exit status 1, on stderr."""
     flow = await world.flow("stopped", mail("hello"))

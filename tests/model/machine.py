@@ -177,7 +177,7 @@ class Machine(RuleBasedStateMachine):
         """LIFE_16."""
         self.model.brake(brake, on=on)
         give = brakes.pause if on else brakes.resume
-        self.driver.write(lambda session: give(session, brake, self.now) and None)
+        self.driver.write(lambda session: give(session, brake, self.now))
         self.settle()
 
     # --- people -------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """LIFE_16: a brake for everything, or for one channel, in every flow at once."""
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,10 +10,11 @@ from flows.outcome import Status
 from store.journeys import EffectStatus
 from tests.rules.given import DAY, resting
 from tests.support.dump import contents
-from tests.support.running import Running, problem, running
+from tests.support.running import Running, expect, problem, running
 from tests.support.waiting import eventually
-from tests.support.world import World, mail, wait
+from tests.support.world import World, mail, now, wait
 
+MINUTE = timedelta(minutes=1)
 TAG = {"id": "tag", "kind": "update_person", "set": {"person.category": "customer"}}
 
 
@@ -120,3 +122,62 @@ async def test_LIFE_16_off_skips_what_a_paused_channel_would_hold(world: World) 
     await world.forward(flow, participant)
     await world.until(participant, status=Status.FINISHED)
     assert world.inbox.mails == []
+
+
+async def swept(world: World, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker's sweep does at a moment to come."""
+    monkeypatch.setattr(world.core.sweep, "_clock", lambda: at)
+    await world.core.sweep.once()
+
+
+async def test_LIFE_14_16_a_brake_for_later_waits_for_its_time_and_ends_at_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LIFE_14, LIFE_16: until then nothing is held; then as if it had been put on, and let go, by hand."""
+    flow = await world.flow("later", wait("rest", "1 day"), mail("first"))
+    participant = await world.enrol(flow)
+    await resting(world, participant, "rest")
+    begins, ends = now() + 10 * MINUTE, now() + 20 * MINUTE
+    async with running(world) as ferd:
+        await ferd.post("/channels/email/resume", {"at": ends.isoformat()})
+        shown = await ferd.post("/channels/email/pause", {"at": begins.isoformat()})
+        assert shown == await ferd.get("/brakes")
+        waiting = [(each["command"], each["brake"], datetime.fromisoformat(each["at"])) for each in shown["scheduled"]]
+        assert (shown["paused"], waiting) == ([], [("pause", "email", begins), ("resume", "email", ends)])
+        await swept(world, begins - MINUTE, monkeypatch)
+        assert await ferd.get("/brakes") == shown
+        await swept(world, begins, monkeypatch)
+        shown = await ferd.get("/brakes")
+        assert (shown["paused"], [each["command"] for each in shown["scheduled"]]) == (["email"], ["resume"])
+        await world.forward(flow, participant, 2 * DAY)
+        assert (await world.until(participant, holding=True)).held == ["email paused"]
+        await swept(world, ends, monkeypatch)
+        assert (await ferd.get("/brakes"))["paused"] == []
+    await world.until(participant, status=Status.FINISHED)
+    assert world.inbox.subjects == ["first"]
+
+
+async def test_LIFE_14_16_brakes_for_later_are_withdrawn_and_what_was_missed_is_done_in_its_order(
+    still_ferd: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LIFE_14, LIFE_16: a moment that is past, or without an offset, is refused and changes nothing."""
+    ferd, begins = still_ferd, now() + 10 * MINUTE
+    for call, at in (("/resume-all", begins + MINUTE), ("/pause-all", begins), ("/channels/sms/pause", begins)):
+        expect(200, await ferd.api.post(f"/v1{call}", params={"at": at.isoformat()}))
+    before = await contents(ferd.world.db)
+    for wrong in (now() - MINUTE).isoformat(), f"{begins:%Y-%m-%d %H:%M}", "tomorrow":
+        refused = problem(422, await ferd.api.post("/v1/pause-all", params={"at": wrong}))
+        assert refused["problems"][0]["pointer"] == "/at"
+    problem(404, await ferd.api.delete("/v1/brakes/scheduled/brk_none"))
+    assert await contents(ferd.world.db) == before
+
+    [sms] = [each["id"] for each in (await ferd.get("/brakes"))["scheduled"] if each["brake"] == "sms"]
+    expect(204, await ferd.api.delete(f"/v1/brakes/scheduled/{sms}"))
+    await swept(ferd.world, begins + DAY, monkeypatch)
+    shown = await ferd.get("/brakes")
+    assert (shown["paused"], shown["scheduled"]) == ([], [])
+    assert shown["changed_at"] is not None
+
+    await ferd.post("/pause-all", {"at": begins.isoformat()})
+    expect(204, await ferd.api.delete("/v1/brakes/scheduled"))
+    assert (await ferd.get("/brakes"))["scheduled"] == []

@@ -136,7 +136,7 @@ async def test_STEP_12_nothing_starts_while_everything_is_paused(world: World) -
         return claim(session, 5, now())
 
     assert await world.core.dispatcher.write(begun_under_the_brake) == []
-    await world.core.dispatcher.write(lambda session: brakes.resume(session, "all", now()) and None)
+    await world.core.dispatcher.write(lambda session: brakes.resume(session, "all", now()))
     await eventually(lambda: runs(world.db), lambda found: all(run.status is RunStatus.DONE for run in found))
 
 
