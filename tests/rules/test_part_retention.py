@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from activities.desk.attention import entries
 from activities.upkeep import retention
 from activities.upkeep.retention import Retention
 from flows.outcome import Refusal, Status
@@ -98,5 +97,5 @@ async def test_PART_7_what_is_unknown_waits_for_a_person(still_world: World) -> 
     await world.db.write(lambda session: session.add(row))
     await world.operate(participant, "cancel")
     await aged(world, 1000)
-    [entry] = await world.db.read(lambda session: entries(session, "", 2, flow))
-    assert (entry.effect, entry.text) == (key, "")
+    [entry] = await world.all("attention", flow=flow)
+    assert (entry["effect"], entry["text"]) == (key, "")
