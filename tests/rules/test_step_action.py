@@ -80,10 +80,8 @@ async def test_STEP_14_one_event_satisfies_one_wait(world: World) -> None:
 
 async def test_STEP_14_the_event_that_enrolled_somebody_ends_no_wait(world: World) -> None:
     flow = await world.flow("buyer", action(otherwise="exit"), enrolment={"triggers": [ORDER]})
-    person, at = await world.person(), now()
-    await world.core.dispatcher.write(
-        lambda session: world.core.events.occur(session, type="order.placed", person=person, at=at)
-    )
+    person = await world.person()
+    await world.happens("order.placed", person)
     (row,) = await world.participants(flow)
     await resting(world, row.id, "answer")
     await world.happens("order.placed", person)

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,13 +12,13 @@ from sqlmodel import Session, col, select
 from activities.crm.faults import Conflict
 from activities.crm.kinds import CategoryIn, FollowUpTypeIn, RequestTypeIn, SaleTypeIn, Status
 from activities.crm.nouns import ASSOCIATES, CATEGORIES, FOLLOW_UP_TYPES, REQUEST_TYPES, SALE_TYPES
-from activities.crm.tasks import FollowUpIn, SaleIn
+from activities.crm.tasks import FollowUpIn
 from flows.outcome import Reason
 from store.people import Associate
 from store.work import FollowUp, RequestRow, Sale
 from tests.rules.given import company, left
 from tests.support.waiting import eventually
-from tests.support.world import World, now, wait
+from tests.support.world import World, now, taken, wait
 
 OSLO = ZoneInfo("Europe/Oslo")
 CALL: dict[str, Any] = {"id": "call", "kind": "create_follow_up", "title": "Call {{ person.name }}", "type": "phone"}
@@ -246,7 +245,7 @@ async def test_STEP_18_what_is_made_starts_ends_and_wins_flows(world: World) -> 
     await world.until(wins, step="rest")
     await world.enrol(caller, person)
     assert await left(world, waits) is Reason.COMPLETED
-    given = SaleIn(person=person, stage="sold", amount=Decimal(10), currency="NOK")
-    await world.core.dispatcher.write(lambda session: world.core.crm.sales.create(session, given, now()) and None)
+    sold = {"title": "Beans", "person": person, "stage": "sold", "amount": 10, "currency": "NOK"}
+    taken(await world.api.post("/v1/sales", json=sold))
     assert await left(world, wins) is Reason.SUCCESS
     assert [row.person for row in await world.participants(seller)] == [person]

@@ -18,7 +18,7 @@ from tests.rules.given import (
     resting,
     when,
 )
-from tests.support.world import World, mail, now, wait
+from tests.support.world import World, mail, now, taken, wait
 
 CUSTOMER = when("person.category", "customer")
 ORDER = {"event": "order.placed"}
@@ -128,9 +128,8 @@ async def test_STEP_18_each_criterion_is_noticed_at_once_also_during_a_wait(worl
     participants = [await world.enrol(flow, person) for person in (*people, unmoved)]
     for participant in participants:
         await resting(world, participant, "rest")
-    patch, write = world.core.crm.companies.patch, world.core.dispatcher.write
     await world.change(people[0], category="customer")
-    await write(lambda session: patch(session, firm, {"category": "customer"}, now()) and None)
+    taken(await world.api.patch(f"/v1/companies/{firm}", json={"category": "customer"}))
     await world.join("selections/vip", people[2])
     await world.join("projects/fair", people[3])
     await world.submits(people[4], "contact-me")

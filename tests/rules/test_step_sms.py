@@ -4,21 +4,28 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from pytest_httpserver import HTTPServer
 from temporalio.testing import WorkflowEnvironment
 from werkzeug import Request, Response
 
-from activities.responses.deliveries import Deliveries, says_stop
+from activities.responses.deliveries import says_stop
 from flows.outcome import Reason
 from store.journeys import EffectStatus, EventRow
 from tests.rules.given import closed_now, enrolled_people, is_member, left, person_now, resting, steps_passed
 from tests.support.phone import ACCOUNT, TOKEN, Phone
-from tests.support.world import World, now, wait
+from tests.support.world import World, taken, wait
 from tests.support.world import world as make_world
 
 SMS = {"from": "FjordCoffee"}
 KARI, OLA = "+4740000000", "+4740000001"
+
+
+async def _says(world: World, number: str, text: str, id: str) -> None:
+    """An SMS comes in, as the provider tells it."""
+    told = {"From": number, "Body": text, "MessageSid": id}
+    assert (await world.api.post("/hooks/sms-in", data=told)).is_success
 
 
 @pytest.fixture
@@ -89,7 +96,7 @@ async def test_PART_2_who_gets_no_sms_drops_out_with_the_reason(world: World, ph
     await resting(world, first, "rest")
     second = await world.enrol(flow, await world.person(mobile="400 00 000", country="NO"))
     assert await left(world, second) is Reason.ADDRESS_ACTIVE
-    await world.db.write(lambda session: world.core.crm.block(session, "sms", OLA, "complained", now()))
+    taken(await world.api.post("/v1/blocked", json={"channel": "sms", "address": OLA, "reason": "complained"}))
     assert await left(world, await world.enrol(flow, await world.person(mobile=OLA))) is Reason.ADDRESS_BLOCKED
     assert len(phone.texts) == 1
 
@@ -120,10 +127,11 @@ async def test_SAFE_2_an_sms_of_which_nobody_knows_is_not_sent_again_and_the_pro
     (message,) = await world.messages(participant=participant)
     assert (effect.status, message.state) == (EffectStatus.UNKNOWN, EffectStatus.UNKNOWN)
     assert text["StatusCallback"].endswith(f"?message={message.id}")
-    reports = Deliveries(world.core.events, world.core.rules)
 
     async def report(status: str) -> None:
-        await world.core.dispatcher.write(lambda session: reports.sms_status(session, message.id, status, now()))
+        taken(
+            await world.api.post(httpx2.URL(text["StatusCallback"]).raw_path.decode(), data={"MessageStatus": status})
+        )
 
     await report("delivered")
     await report("sent")  # one overtaken by the other
@@ -149,9 +157,8 @@ async def test_PART_2_stop_withdraws_the_consent_to_sms(world: World, phone: Pho
     twin = await world.person(mobile=KARI)
     participant = await world.enrol(flow, kari)
     await resting(world, participant, "heard")
-    incoming = Deliveries(world.core.events, world.core.rules)
     for _ in range(2):  # told twice, it happened once
-        await world.core.dispatcher.write(lambda session: incoming.sms_in(session, KARI, "Stopp!", "SM9", now()))
+        await _says(world, KARI, "Stopp!", "SM9")
     assert await left(world, participant) is Reason.CONSENT_WITHDRAWN
     assert await steps_passed(world, participant) == ["text", "heard"]
     assert [(await person_now(world, one)).consent.sms for one in (kari, twin)] == ["withdrawn"] * 2
@@ -160,31 +167,25 @@ async def test_PART_2_stop_withdraws_the_consent_to_sms(world: World, phone: Pho
 
 
 async def test_PART_2_stop_from_an_unknown_number_blocks_it(world: World, phone: Phone) -> None:
-    incoming = Deliveries(world.core.events, world.core.rules)
-    await world.core.dispatcher.write(lambda session: incoming.sms_in(session, OLA, "STOP", "SM1", now()))
+    await _says(world, OLA, "STOP", "SM1")
     flow = await world.flow("sms", sms(), sms=SMS)
     assert await left(world, await world.enrol(flow, await world.person(mobile=OLA))) is Reason.ADDRESS_BLOCKED
 
 
 async def test_PART_2_start_takes_a_stop_back_once_and_nothing_else(world: World, phone: Phone) -> None:
     """Consent and the block of an unknown number; told again after another STOP it takes nothing back."""
-    incoming = Deliveries(world.core.events, world.core.rules)
-
-    async def says(number: str, text: str, id: str) -> None:
-        await world.core.dispatcher.write(lambda session: incoming.sms_in(session, number, text, id, now()))
-
     kari = await world.person(mobile=KARI)
     for text, id in [("STOP", "1"), ("Start now?", "2")]:
-        await says(KARI, text, id)
+        await _says(world, KARI, text, id)
     assert (await person_now(world, kari)).consent.sms == "withdrawn"
-    await says(KARI, " START. ", "3")
+    await _says(world, KARI, " START. ", "3")
     assert (await person_now(world, kari)).consent.sms == "granted"
     for text, id in [("STOP", "4"), ("START", "3")]:
-        await says(KARI, text, id)
+        await _says(world, KARI, text, id)
     assert (await person_now(world, kari)).consent.sms == "withdrawn"
 
     for text, id in [("STOP", "5"), ("START", "6")]:
-        await says(OLA, text, id)
+        await _says(world, OLA, text, id)
     assert await world.stored.count(EventRow, EventRow.subject == f"mobile:{OLA}") == 2
     flow = await world.flow("sms", sms(), sms=SMS)
     assert await left(world, await world.enrol(flow, await world.person(mobile=OLA))) is Reason.COMPLETED
