@@ -132,7 +132,7 @@ def _outcomes(model: type[BaseStep]) -> Iterator[str]:
         yield "Sending window and cap are for messages to the person, and so not for this one."
     if issubclass(model, Sending):
         yield "*Later*: over the throttle (STEP_20)."
-    yield "*Not possible*: `on_error` decides; a fault that passes is first tried again for a day without pauses."
+    yield "*Not possible*: `on_error` decides; a fault that passes is first tried again for a day, pauses not counted."
     yield "*Unknown whether it happened*: `on_unknown` decides, and it stands in the attention list (SAFE_2)."
 
 
