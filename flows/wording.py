@@ -27,6 +27,12 @@ def explained(error: ValidationError, data: object) -> list[Problem]:
     return list(found.values())
 
 
+def what_and_remedy(error: ValueError) -> tuple[str, str]:
+    """What is wrong, and what to do (empty if it does not say), of an error of ours that a value has raised."""
+    what, *remedy = _SENTENCES.split(str(error), maxsplit=1)
+    return what, remedy[0] if remedy else ""
+
+
 def _place(loc: tuple[int | str, ...], data: object) -> tuple[Place, object]:
     """The place in the file, and what stands there. Parts of `loc` that are not in the file are pydantic's own."""
     place: list[str | int] = []
@@ -60,8 +66,8 @@ def _problem(detail: ErrorDetails, place: Place, here: object, data: object) -> 
             remedy = f"{suggestion(str(here), choices)}Possible are {', '.join(choices)}."
             return Problem(f"“{name}” cannot be {_shown(here)}.", remedy, place)
         case "value_error":
-            what, *remedy_parts = _SENTENCES.split(str(detail["ctx"]["error"]), maxsplit=1)
-            return Problem(f"{name}: {what}", remedy_parts[0] if remedy_parts else _help(_at(place, data)), place)
+            what, remedy = what_and_remedy(detail["ctx"]["error"])
+            return Problem(f"{name}: {what}", remedy or _help(_at(place, data)), place)
         case "string_pattern_mismatch":
             remedy = (
                 "Use up to 100 letters a to z, digits, hyphens, dots and underscores; begin with a letter or digit."

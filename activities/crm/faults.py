@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from flows.wording import what_and_remedy
+
 _REMEDIES = {
     "missing": "Add it.",
     "extra_forbidden": "Remove it.",
@@ -100,6 +102,9 @@ def fault(error: Mapping[str, Any], model: type[BaseModel] | None = None, data: 
         remedy = f"Did you mean “{near[0]}”?" if near else remedy
     elif kind == "missing":
         what = "A required value is missing."
+    elif kind == "value_error":
+        what, advice = what_and_remedy(error["ctx"]["error"])
+        remedy = advice or remedy
     else:
         message: str = error["msg"]
         what = message[:1].upper() + message[1:].rstrip(".") + "."

@@ -168,6 +168,9 @@ async def test_LIFE_14_16_brakes_for_later_are_withdrawn_and_what_was_missed_is_
     for wrong in (now() - MINUTE).isoformat(), f"{begins:%Y-%m-%d %H:%M}", "tomorrow":
         refused = problem(422, await ferd.api.post("/v1/pause-all", params={"at": wrong}))
         assert refused["problems"][0]["pointer"] == "/at"
+    [said] = problem(422, await ferd.api.post("/v1/pause-all", json={"at": "tomorrow"}))["problems"]
+    assert said["what"] == "“tomorrow” is not a date and time."
+    assert said["remedy"] == "Write for example “2026-12-01 08:00”."
     problem(404, await ferd.api.delete("/v1/brakes/scheduled/brk_none"))
     assert await contents(ferd.world.db) == before
 
