@@ -242,7 +242,8 @@ class Standing:
         if isinstance(stop, Leave):
             self.leave(stop, at=walk.at)
         elif isinstance(stop, Due):
-            self._stand(stop.step, self.now if arriving or walk.passed else self.row.since, None)
+            here = stop.step.id == self.row.step and not arriving
+            self._stand(stop.step, self.row.since if here else self.now, None)
             return stop.step
         elif isinstance(stop, Stuck):
             self._stand(stop.step, stop.since, None)

@@ -281,6 +281,20 @@ async def test_SAFE_3_a_failing_step_is_retried_or_skipped(ferd: Running) -> Non
     problem(409, await ferd.api.post(f"/v1/participants/{one}/retry"))
 
 
+async def test_SAFE_3_PART_6_who_is_skipped_stands_at_the_next_step_since_then(ferd: Running) -> None:
+    """SAFE_3, PART_6: not since it came to the step that failed, where something holds it before it has acted."""
+    world = ferd.world
+    frail = {"id": "frail", "kind": "send_email", "content": "mail", "subject": "frail"}
+    flow = await world.flow("since", frail, {"id": "tag", "kind": "update_person", "set": {"person.language": "nb"}})
+    await world.content(state="draft")
+    participant = await world.enrol(flow)
+    await world.until(participant, held=["failing"])
+    await ferd.post("/channels/crm/pause")
+    skipped = now()
+    await do(ferd, participant, "skip")
+    assert (await world.until(participant, step="tag", holding=True)).since >= skipped
+
+
 async def test_only_what_fails_can_be_retried_or_skipped(ferd: Running) -> None:
     flow = await ferd.world.flow("sound", *LONG)
     participant = await enrolled(ferd, flow)
