@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from activities.life import brakes, scheduled_brakes
-from activities.life.brakes import Brake
+from activities.life.brakes import Brake, BrakeCommand
 from api.engine import Engine, EngineDep
 from api.errors import ProblemDetail, Unprocessable
 from api.resource import problems
@@ -16,7 +16,6 @@ from api.scheduled import CommandIn, later
 from flows.model import Id
 from flows.moments import Moment
 from flows.steps.base import Channel
-from store.schedules import BrakeCommand
 
 router = APIRouter(tags=["brakes"])
 

@@ -1,14 +1,11 @@
 """Commands that wait for their time."""
 
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import Index, false, text
 from sqlmodel import Field, SQLModel
 
 from store.columns import Moment
-
-BrakeCommand = Literal["pause", "resume"]
 
 _WAITING = text("refused = ''")
 

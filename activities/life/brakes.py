@@ -18,9 +18,9 @@ from activities.life import pauses
 from flows.steps.base import Channel
 from store.database import lock_brakes
 from store.flows import ALL, GOES_ON, BrakeRow, FlowRow
-from store.schedules import BrakeCommand
 
 Brake = Literal["all"] | Channel
+BrakeCommand = Literal["pause", "resume"]
 BRAKES: tuple[Brake, ...] = ("all", *get_args(Channel))
 
 

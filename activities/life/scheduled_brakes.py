@@ -11,11 +11,11 @@ from sqlalchemy import delete, select
 from sqlmodel import Session, col
 
 from activities.life import brakes
-from activities.life.brakes import Brake
+from activities.life.brakes import Brake, BrakeCommand
 from activities.life.schedules import TooLate
 from store.columns import new_id
 from store.database import lock_brakes
-from store.schedules import BrakeCommand, ScheduledBrake
+from store.schedules import ScheduledBrake
 
 
 class UnknownBrake(LookupError):
@@ -44,14 +44,13 @@ def withdraw(session: Session, id: str | None = None) -> None:
         raise UnknownBrake(id)
 
 
-def carry_out(session: Session, now: datetime) -> int:
-    """Do what is due, in the order of its time; answers how many. What was missed meanwhile begins and ends now."""
+def carry_out(session: Session, now: datetime) -> None:
+    """Do what is due, in the order of its time. What was missed meanwhile begins and ends now."""
     due = col(ScheduledBrake.at) <= now
     if session.scalar(select(col(ScheduledBrake.id)).where(due).limit(1)) is None:
-        return 0
+        return
     lock_brakes(session)
     columns = col(ScheduledBrake.at), col(ScheduledBrake.id), col(ScheduledBrake.command), col(ScheduledBrake.brake)
     found = sorted(tuple(row) for row in session.execute(delete(ScheduledBrake).where(due).returning(*columns)))
     for _, _, command, brake in found:
         brakes.GIVE[cast(BrakeCommand, command)](session, cast(Brake, brake), now)
-    return len(found)
