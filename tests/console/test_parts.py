@@ -34,7 +34,7 @@ def is_gone(pid: int) -> bool:
     """Whether the process has ended; one that nobody has waited for yet has ended too."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or while it was read
         return True
 
 

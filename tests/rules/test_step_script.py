@@ -196,7 +196,7 @@ def running(pid: int) -> bool:
     """Whether a process lives; one that has ended and was not yet collected does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or while it was read
         return False
 
 
@@ -209,7 +209,9 @@ def stay(name):
         os.setsid()
     for polite in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(polite, signal.SIG_IGN)
-    (told / name).write_text(str(os.getpid()))
+    begun = told.with_name(name)
+    begun.write_text(str(os.getpid()))
+    begun.rename(told / name)  # a name in the folder is never seen without its pid
     while True:
         time.sleep(60)
 if os.fork() == 0:
