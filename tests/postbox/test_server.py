@@ -83,7 +83,7 @@ def test_the_program_takes_mail_and_ends_cleanly(tmp_path: Path, number: int) ->
         with smtplib.SMTP("127.0.0.1", port, "localhost") as client:
             client.sendmail("hello@fjord.example", "ann@kunde.example", "Subject: Hi\r\n\r\nHi")
             program.send_signal(number)
-            _, errors = program.communicate(timeout=10)
+            _, errors = program.communicate(timeout=120)
     assert (program.returncode, errors) == (0, "")
     assert [mail.subject for mail in Store(tmp_path / "mail").page().items] == ["Hi"]
 
@@ -92,7 +92,7 @@ def test_a_taken_port_is_explained(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with start("--port", str(port), "--folder", str(tmp_path / "mail")) as program:
-            output, errors = program.communicate(timeout=10)
+            output, errors = program.communicate(timeout=120)
     assert (program.returncode, output) == (1, "")
     assert errors == (
         f"The mailbox cannot listen on 127.0.0.1:{port}: the port is taken. "
@@ -103,7 +103,7 @@ def test_a_taken_port_is_explained(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_used_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with start("--port", "0", "--folder", str(tmp_path / "file" / "mail")) as program:
-        _, errors = program.communicate(timeout=10)
+        _, errors = program.communicate(timeout=120)
     assert program.returncode == 1
     assert errors.startswith("The mailbox cannot use the folder ")
     assert errors.count("\n") == 1

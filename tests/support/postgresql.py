@@ -17,7 +17,7 @@ from psycopg import sql
 
 from tests.support.ports import free_port
 
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 class NotInstalled(Exception):

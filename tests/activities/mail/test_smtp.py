@@ -228,7 +228,7 @@ async def test_SAFE_2_after_the_first_byte_of_the_body_nobody_knows(script: dict
 
 @pytest.mark.parametrize("point", ["body", "dot"])
 async def test_SAFE_2_a_server_that_never_answers_the_body_leaves_it_unknown(point: str) -> None:
-    _, server = await unheard({point: "never"}, seconds=1)
+    _, server = await unheard({point: "never"}, seconds=3)
     assert server.connections == 1
 
 
