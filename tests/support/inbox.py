@@ -3,13 +3,25 @@
 import asyncio
 import email
 import email.policy
+import socket
 import threading
+from collections.abc import Awaitable
 from email.message import EmailMessage
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.support.ports import free_port
+
+class _Door(Controller):
+    """Listens on a port that is its own from the beginning, so that no other program comes first."""
+
+    def __init__(self, handler: object) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        hostname, port = self.socket.getsockname()
+        super().__init__(handler, hostname=hostname, port=port, ready_timeout=60)
+
+    def _create_server(self) -> Awaitable[asyncio.AbstractServer]:
+        return self.loop.create_server(self._factory_invoker, sock=self.socket)
 
 
 class Inbox:
@@ -25,8 +37,8 @@ class Inbox:
         self.answer = "250 OK"
         self.refused: dict[str, str] = {}
         self.slow: dict[str, threading.Event] = {}
-        self.port = free_port()
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller = _Door(self)
+        self.port = self._controller.port
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
