@@ -173,8 +173,8 @@ class Demo:
         say("3. People: examples/people.csv has 1,000 rows, with the mess of a real export.", "bold")
         result, people = import_people(self._api, EXAMPLES / "people.csv")
         say(
-            f"   {result['created']} people are new, {result['updated']} were known; {result['refused']} rows are "
-            "refused, each with its line and reason, such as:"
+            f"   {result['created']} people are new, {result['updated']} were known, empty rows are passed over; "
+            f"{result['refused']} rows are refused, each with its line and reason, such as:"
         )
         for refusal in result["refusals"][:3]:
             say(f"     line {refusal['line']}: {refusal['what']} {refusal['remedy']}", "yellow")
