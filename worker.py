@@ -206,7 +206,7 @@ def _followers(settings: Settings, core: Core, web: Web) -> tuple[Following | Pu
     if settings.crm != "superoffice":
         return ()
     client, copy = _superoffice(settings, web), Copy(core.crm, now)
-    reading, lists = Reading(client), Lists(client, now)
+    reading, lists = Reading(client), Lists(client, now, kept=timedelta())
     return (
         Following(core.dispatcher, reading, copy, core.events, now),
         Pull(core.dispatcher, reading, lists, copy, now),

@@ -28,6 +28,19 @@ class PullRow(SQLModel, table=True):
     started_at: datetime = Field(sa_type=Moment)
 
 
+class FieldItemRow(SQLModel, table=True):
+    """An item of the list that a field of people or companies takes its values from there, by its number there.
+
+    Where a field has none here, it takes its values from no list, or its list was not pulled.
+    """
+
+    __tablename__ = "field_item"
+
+    field: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    name: str
+
+
 class ToldRow(SQLModel, table=True):
     """Something that SuperOffice has told, kept until it is followed: an event, a number, and the numbers beside it."""
 

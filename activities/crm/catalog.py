@@ -39,11 +39,11 @@ _TABLES: Mapping[Kind, type[SQLModel]] = {
 _MOST_NAMES = 1_000
 
 
-Refuses = Callable[[Action], Iterator[Problem]]
-"""Tells the problems of a step that the CRM behind can never do."""
+Refuses = Callable[[Session, Action], Iterator[Problem]]
+"""Tells the problems of a step that the CRM behind can never do, as far as the store knows."""
 
 
-def nothing_refused(_: Action) -> Iterator[Problem]:
+def nothing_refused(_session: Session, _step: Action) -> Iterator[Problem]:
     """A CRM that can do every step."""
     return iter(())
 
@@ -97,7 +97,7 @@ class StoreCatalog:
 
     def refusals(self, step: Action) -> Iterator[Problem]:
         """As the CRM behind says."""
-        return self._refuses(step)
+        return self._refuses(self._session, step)
 
     def custom_fields(self) -> Mapping[str, Field]:
         """Those of people and of companies."""

@@ -102,11 +102,11 @@ class UpdatePerson(Action):
                 )
             seen.setdefault(change.field, change.change)
             if change.field == _SUBSCRIPTIONS and change.change in ("set", "add", "remove"):
-                for index, type in _entries(change.value):
+                for index, type in entries(change.value):
                     yield from unknown(catalog, ("subscription_type",), type, change.change, change.field, *index)
 
 
-def _entries(value: object) -> Iterator[tuple[tuple[int, ...], str]]:
+def entries(value: object) -> Iterator[tuple[tuple[int, ...], str]]:
     """Each entry of a value that may be one or several, and its place among them."""
     if isinstance(value, tuple):
         yield from (((index,), str(each)) for index, each in enumerate(value))

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import SecretStr, TypeAdapter
 from temporalio.testing import WorkflowEnvironment
 
 from flows.definition import Flow
 from flows.events import EVENTS
 from flows.steps import KINDS, Step
+from store.pulling import FieldItemRow
 from tests.support.databases import SqliteDatabases
 from tests.support.dump import contents
 from tests.support.running import Running, problem, running
@@ -106,6 +107,10 @@ def missed(problems: list[Any], place: Place, step: str | None = None, below: st
     )  # fmt: skip
 
 
+LISTED = ("person.category", "company.category", "person.custom.SuperOffice_7")
+"""Fields whose values are items of lists in SuperOffice."""
+
+
 @pytest.fixture
 async def ferd(
     temporal_env: WorkflowEnvironment, sqlite_databases: SqliteDatabases, tmp_path: Path
@@ -113,6 +118,20 @@ async def ferd(
     """The API over a world without a worker, on SQLite: no database has a say in this."""
     url = sqlite_databases.create()
     async with world(temporal_env, url, tmp_path, worker=False) as small, running(small) as api:
+        yield api
+    sqlite_databases.drop(url)
+
+
+@pytest.fixture
+async def elsewhere(
+    temporal_env: WorkflowEnvironment, sqlite_databases: SqliteDatabases, tmp_path: Path
+) -> AsyncIterator[Running]:
+    """The same, before a CRM whose lists were pulled."""
+    settings: dict[str, Any] = {"crm": "superoffice", "crm_url": "http://127.0.0.1:9", "crm_secret": SecretStr("x")}
+    url = sqlite_databases.create()
+    async with world(temporal_env, url, tmp_path, worker=False, **settings) as small, running(small) as api:
+        rows = [FieldItemRow(field=field, number=1, name="One") for field in LISTED]
+        await small.db.write(lambda session: session.add_all(rows))
         yield api
     sqlite_databases.drop(url)
 
@@ -146,3 +165,12 @@ async def test_LIFE_2_every_reference_of_a_flow_is_looked_up(ferd: Running) -> N
         await ferd.post("/flows", {"id": flow, "name": "Wrong", "steps": steps, **wrong(place)}, 201)
         problems = await refused(ferd, flow)
         assert not missed(problems, place), (place, problems)
+
+
+async def test_LIFE_2_every_item_of_a_list_elsewhere_is_looked_up(elsewhere: Running) -> None:
+    step = {"id": "s", "kind": "update_person", "set": dict.fromkeys(LISTED, WRONG)}
+    flow = elsewhere.world.id("items")
+    await elsewhere.post("/flows", {"id": flow, "name": "Items", "steps": [step]}, 201)
+    problems = await refused(elsewhere, flow)
+    found = [field for field in LISTED if missed(problems, ("set", field), "s", "/steps/0")]
+    assert (found, len(problems)) == ([], len(LISTED))

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -66,7 +67,7 @@ class Follower:
         client = SuperOffice(web, Access(there.url, f"{there.program.url}/tokens", "client", "secret", "refresh"), now)
         copy, reading = Copy(core.crm, now), Reading(client)
         self.told = Following(core.dispatcher, reading, copy, core.events, now)
-        self.pulled = Pull(core.dispatcher, reading, Lists(client, now), copy, now)
+        self.pulled = Pull(core.dispatcher, reading, Lists(client, now, kept=timedelta()), copy, now)
 
     async def follow(self) -> None:
         while await self.told.once():
@@ -185,7 +186,7 @@ async def test_TRIG_1_everything_is_pulled_page_by_page_goes_on_after_a_fault_an
     await follower.pull()
     state = expect(200, await ferd.api.get("/v1/pull"))["items"]
     assert {each["kind"]: each["taken"] for each in state} == {
-        "lists": 5, "associates": 1, "companies": 1, "people": 5, "selections": 1, "projects": 1,
+        "lists": 6, "associates": 1, "companies": 1, "people": 5, "selections": 1, "projects": 1,
     }  # fmt: skip
     assert all(each["done"] for each in state)
     known = await people(ferd)
@@ -267,6 +268,60 @@ async def test_LIFE_2_what_superoffice_can_never_do_is_a_problem_before_the_flow
         "/steps/2/owner": "The associate “liv” is none of SuperOffice's.",
     }  # fmt: skip
     problem(422, await ferd.api.post("/v1/flows/never/run"))
+
+
+async def test_LIFE_2_an_item_that_a_list_there_does_not_have_is_a_problem_once_lists_were_pulled(
+    ferd: Running, there: StandIn, follower: Follower
+) -> None:
+    """Named by name or number. A list that is not known has no say; an item that is gone there is gone here."""
+    there.lists.update(category={"Prospect": 1, "Customer": 4}, shipmenttype={"News": 5}, udlist9={"Silver": 3})
+    there.layout = [
+        {"ProgId": "SuperOffice:7", "UdefIdentity": 7, "MdoListName": "udlist9"},
+        {"ProgId": "SuperOffice:8", "UdefIdentity": 8, "MdoListName": "locked"},
+        {"ProgId": "SuperOffice:1", "UdefIdentity": 1, "MdoListName": ""},
+    ]  # fmt: skip
+    there.fields = dict.fromkeys(("SuperOffice:1", "SuperOffice:7", "SuperOffice:8"), "")
+    there.locked.add("locked")
+    wrong = {"person.category": "Custmer", "company.category": "99", "person.custom.SuperOffice_7": "Gold"}
+    right = {"person.category": "customer", "company.category": "4", "person.custom.SuperOffice_7": 3}
+    free = {"person.custom.SuperOffice_1": "anything", "person.custom.SuperOffice_8": "anything"}
+    steps = [
+        {"id": "w", "kind": "update_person", "set": wrong, "add": {"person.subscriptions": ["5", "6"]}},
+        {"id": "r", "kind": "update_person", "set": {**right, **free}, "remove": {"person.subscriptions": "5"}},
+    ]
+
+    async def refused(flow_id: str) -> dict[str, tuple[str, str]]:
+        flow = {"id": flow_id, "name": "Items", "time_zone": "Europe/Oslo", "steps": steps}
+        found = expect(201, await ferd.api.post("/v1/flows", json=flow))["problems"]
+        return {each["pointer"]: (each["what"], each["remedy"]) for each in found}
+
+    async def pull() -> None:
+        expect(202, await ferd.api.post("/v1/pull"))
+        await follower.pull()
+
+    assert {*await refused("before")} == {  # only what is a problem with every CRM
+        "/steps/0/add/person.subscriptions/0", "/steps/0/add/person.subscriptions/1",
+        "/steps/1/remove/person.subscriptions",
+    }  # fmt: skip
+    await pull()
+    assert all(each["done"] for each in expect(200, await ferd.api.get("/v1/pull"))["items"])
+    after = "Write the name or number of one of its items; `ferd pull` takes over new ones."
+    found = await refused("pulled")
+    assert "There is no subscription type" in found.pop("/steps/0/add/person.subscriptions/1")[0]
+    assert found == {
+        "/steps/0/set/person.category": (
+            "SuperOffice's list for person.category has no item “Custmer”.", f"Did you mean “Customer”? {after}"),
+        "/steps/0/set/company.category": ("SuperOffice's list for company.category has no item “99”.", after),
+        "/steps/0/set/person.custom.SuperOffice_7": (
+            "SuperOffice's list for person.custom.SuperOffice_7 has no item “Gold”.", after),
+    }  # fmt: skip
+    there.lists.update(category={"Prospect": 1, "Custmer": 5}, shipmenttype={"Offers": 6})
+    there.layout.pop(0)
+    await pull()
+    assert {*await refused("changed")} == {
+        "/steps/0/set/company.category", "/steps/0/add/person.subscriptions/0", "/steps/1/set/person.category",
+        "/steps/1/set/company.category", "/steps/1/remove/person.subscriptions",
+    }  # fmt: skip
 
 
 def _refusing(take: Callable[..., None], number: int) -> Callable[..., None]:

@@ -65,6 +65,7 @@ class StandIn:
     messages: list[dict[str, Any]] = field(default_factory=list)
     uids: dict[str, int] = field(default_factory=dict)
     lists: dict[str, dict[str, int]] = field(default_factory=dict)
+    locked: set[str] = field(default_factory=set)
     layout: list[dict[str, Any]] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
     tokens: int = 0
@@ -146,6 +147,8 @@ class StandIn:
                 return Reply(200, self.layout)
             case ["Person" | "Contact", "CustomField"]:
                 return Reply(200, [{"FieldName": name, "DisplayName": label} for name, label in self.fields.items()])
+            case ["MDOList", name] if name in self.locked:
+                return Reply(403, {"Error": True, "ErrorMessage": "no access"})
             case ["MDOList", name]:
                 return Reply(200, [{"Id": id, "Name": item} for item, id in self.lists.get(name, {}).items()])
             case [kind, id] if kind in _KEYS and id.isdecimal():

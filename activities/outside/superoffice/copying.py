@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from sqlalchemy import delete
 from sqlmodel import Session, SQLModel, col, select
 
 from activities.crm import nouns, people
@@ -25,6 +26,7 @@ from activities.outside.superoffice.values import own_name
 from store.kinds import CustomField
 from store.library import SubscriptionType
 from store.people import Associate, Company, Person, ProjectMember, Selection, SelectionMember
+from store.pulling import FieldItemRow
 
 
 class Copy:
@@ -84,6 +86,15 @@ class Copy:
         if session.get(CustomField, id) is None:
             given = CustomFieldIn(of="person" if of == "person" else "company", key=name, name=label, type="any")
             nouns.CUSTOM_FIELDS.replace(session, id, given, self._clock())
+
+    def items(self, session: Session, field: str, items: Mapping[int, str]) -> None:
+        """The items of the list that this field takes its values from are these, and no others."""
+        session.execute(delete(FieldItemRow).where(col(FieldItemRow.field) == field))
+        session.add_all(FieldItemRow(field=field, number=number, name=name) for number, name in items.items())
+
+    def forget_items(self, session: Session, fields: Iterable[str]) -> None:
+        """Fields other than these take their values from no list, or are there no longer."""
+        session.execute(delete(FieldItemRow).where(col(FieldItemRow.field).not_in([*fields])))
 
     def selection(self, session: Session, number: int, name: str) -> str:
         """A selection; answers its id here. One that a flow has made has its name as its id."""

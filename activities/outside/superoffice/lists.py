@@ -1,34 +1,39 @@
 """SuperOffice's lists, such as categories and sale types (MDO lists): an item by its number, or by its name.
 
-Lists change seldom, so what was read is kept for a while.
+Lists change seldom, so a step works with what was read a while ago.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Any
 
 from activities.outside.superoffice.client import SuperOffice
+from activities.outside.superoffice.fields import SLOTS
+from activities.outside.superoffice.values import own_name
+from flows import fields
+from flows.catalog import suggestion
 from flows.ports import NotDone
 
 _KEPT = timedelta(minutes=10)
+_LAYOUTS = {"person": "/Person", "company": "/Contact"}
 
 
 class Lists:
-    """Reads lists."""
+    """Reads lists. `kept`: for how long what was read is good."""
 
-    def __init__(self, client: SuperOffice, clock: Callable[[], datetime]) -> None:
+    def __init__(self, client: SuperOffice, clock: Callable[[], datetime], kept: timedelta = _KEPT) -> None:
         self._client = client
         self._clock = clock
-        self._known: dict[str, tuple[datetime, Mapping[str, int]]] = {}
+        self._kept = kept
+        self._known: dict[str, tuple[datetime, Mapping[int, str]]] = {}
 
-    async def items(self, name: str) -> Mapping[str, int]:
-        """The numbers of a list's items, by their names."""
-        kept = self._known.get(name)
-        if kept is not None and self._clock() - kept[0] < _KEPT:
-            return kept[1]
+    async def items(self, name: str) -> Mapping[int, str]:
+        """The names of a list's items, by their numbers."""
+        known = self._known.get(name)
+        if known is not None and self._clock() - known[0] < self._kept:
+            return known[1]
         found = await self._client.get(f"/MDOList/{name}?flat=True")
-        items = {str(each["Name"]): int(each["Id"]) for each in found or () if not each.get("Deleted")}
+        items = {int(each["Id"]): str(each["Name"]) for each in found or () if not each.get("Deleted")}
         self._known[name] = (self._clock(), items)
         return items
 
@@ -38,18 +43,42 @@ class Lists:
         if given.isdecimal():
             return int(given)
         items = await self.items(name)
-        numbers = {known.casefold(): number for known, number in items.items()}
-        if given.casefold() in numbers:
-            return numbers[given.casefold()]
-        near = get_close_matches(given, items, 1)
-        remedy = f"Did you mean “{near[0]}”?" if near else "Write the name or number of one of its items."
-        raise NotDone(f"SuperOffice's list {name} has no item “{given}”. {remedy}", retryable=False)
+        number = number_of(items, given)
+        if number is None:
+            remedy = suggestion(given, [*items.values()]) or "Write the name or number of one of its items."
+            raise NotDone(f"SuperOffice's list {name} has no item “{given}”. {remedy.strip()}", retryable=False)
+        return number
 
     async def of_field(self, path: str, theirs: str) -> str:
         """The name of the list that a user-defined field takes its items from. Raises NotDone."""
+        name = (await self._of_fields(path)).get(theirs)
+        if name is None:
+            what = f"The list of SuperOffice's field {theirs} is not known: write the item's number."
+            raise NotDone(what, retryable=False)
+        return name
+
+    async def by_field(self) -> Mapping[str, str]:
+        """Every field that a flow can change and whose values are items of a list, and that list, by their names."""
+        found = {field: slot.list for field, slot in SLOTS.items() if slot.list and fields.changeable(field)}
+        for of, path in _LAYOUTS.items():
+            for theirs, name in (await self._of_fields(path)).items():
+                found.setdefault(f"{of}.custom.{own_name(theirs)}", name)
+        return dict(sorted(found.items()))
+
+    async def _of_fields(self, path: str) -> Mapping[str, str]:
+        """The lists of user-defined fields, by each name that a field has there."""
         layout: list[Mapping[str, Any]] = await self._client.get(f"{path}/UdefLayout") or []
+        found: dict[str, str] = {}
         for field in layout:
-            if theirs in (field.get("ProgId"), f"SuperOffice:{field.get('UdefIdentity')}") and field.get("MdoListName"):
-                return str(field["MdoListName"])
-        what = f"The list of SuperOffice's field {theirs} is not known: write the item's number."
-        raise NotDone(what, retryable=False)
+            for theirs in (field.get("ProgId"), f"SuperOffice:{field.get('UdefIdentity')}"):
+                if theirs and field.get("MdoListName"):
+                    found.setdefault(str(theirs), str(field["MdoListName"]))
+        return found
+
+
+def number_of(items: Mapping[int, str], given: str) -> int | None:
+    """The number of the item that is given by its number or its name; None: it is none of them."""
+    text = given.strip().casefold()
+    if text.isdecimal():
+        return next((number for number in items if str(number) == text), None)
+    return next((number for number, name in items.items() if name.casefold() == text), None)

@@ -120,19 +120,43 @@ class Pull:
             return
         row.done, row.due = True, self._clock() + AGAIN
 
-    async def _of_lists(self, _: PullRow) -> tuple[int, int | None, Page]:
-        beside = {name: list(await self._lists.items(name)) for name in BESIDE}
+    async def _of_lists(self, row: PullRow) -> tuple[int, int | None, Page]:
+        """First types, categories and custom fields; then the items of each field that holds such, a page a field."""
+        by_field = await self._lists.by_field()
+        if row.after:
+            return await self._of_field(row.after, by_field)
+        beside = {name: [*dict.fromkeys((await self._lists.items(name)).values())] for name in BESIDE}
         fields = await self._reading.custom_fields()
-        items = [(name, id, item) for name in LISTS for item, id in (await self._lists.items(name)).items()]
+        items = [(name, id, item) for name in LISTS for id, item in (await self._lists.items(name)).items()]
 
         def write(session: Session) -> list[int]:
             for name, id, item in items:
                 self._copy.item(session, name, id, item, beside)
             for (of, name), label in fields.items():
                 self._copy.field(session, of, name, label)
+            self._copy.forget_items(session, by_field)
             return []
 
-        return len(items) + len(fields), None, write
+        return len(items) + len(fields), 1, write
+
+    async def _of_field(self, number: int, by_field: Mapping[str, str]) -> tuple[int, int | None, Page]:
+        """The items of this one of the fields. A list that may not be read is not known; it keeps nothing away."""
+        if number > len(by_field):
+            return 0, None, lambda session: []
+        field, name = [*by_field.items()][number - 1]
+        try:
+            items = await self._lists.items(name)
+        except NotDone as error:
+            if error.retryable:
+                raise
+            log.warning("list_refused", list=name)
+            items = {}
+
+        def write(session: Session) -> list[int]:
+            self._copy.items(session, field, items)
+            return []
+
+        return len(items), number + 1, write
 
     async def _of_associates(self, _: PullRow) -> tuple[int, int | None, Page]:
         users = await self._reading.users()

@@ -2,7 +2,12 @@
 
 from collections.abc import Iterator
 
+from sqlmodel import Session, col, select
+
 from activities.outside.superoffice.fields import SLOTS, has_slot
+from activities.outside.superoffice.lists import number_of
+from flows.catalog import suggestion
+from flows.ports import FieldChange
 from flows.problems import Problem
 from flows.steps.base import Action
 from flows.steps.create_follow_up import CreateFollowUp
@@ -10,15 +15,20 @@ from flows.steps.create_request import CreateRequest
 from flows.steps.creating import CONTACTS, Owned
 from flows.steps.distribute import Distribute
 from flows.steps.membership import Membership
-from flows.steps.update_person import UpdatePerson
+from flows.steps.update_person import UpdatePerson, entries
+from store.library import SubscriptionType
+from store.pulling import FieldItemRow
 
 _NO_ASSOCIATES = (*CONTACTS, "automatic", "nobody")
 
 
-def refusals(step: Action) -> Iterator[Problem]:
+def refusals(session: Session, step: Action) -> Iterator[Problem]:
     """The problems of a step, if SuperOffice is the CRM."""
     if isinstance(step, UpdatePerson):
         yield from _fields(step)
+        for change in step.changes():
+            if change.change in ("set", "add", "remove") and change.value is not None:
+                yield from _items(session, change)
     if isinstance(step, Membership):
         for index, project in enumerate(step.project):
             yield from _foreign("project", project, "project", index)
@@ -44,6 +54,19 @@ def _fields(step: UpdatePerson) -> Iterator[Problem]:
         if change.change in ("add", "remove") and change.field not in SLOTS:
             what = f"{change.field} is no list in SuperOffice: its user-defined fields hold one item."
             yield Problem(what, "Use set.", (change.change, place))
+
+
+def _items(session: Session, change: FieldChange) -> Iterator[Problem]:
+    """What is no item of the field's list. Of a list that was not pulled nothing is said."""
+    query = select(FieldItemRow.number, FieldItemRow.name).where(col(FieldItemRow.field) == change.field)
+    items = dict(session.exec(query).all())
+    for index, given in entries(change.value) if items else ():
+        if change.field == "person.subscriptions" and session.get(SubscriptionType, given) is None:
+            continue  # that is a problem with every CRM
+        if number_of(items, given) is None:
+            what = f"SuperOffice's list for {change.field} has no item “{given}”."
+            remedy = "Write the name or number of one of its items; `ferd pull` takes over new ones."
+            yield Problem(what, suggestion(given, [*items.values()]) + remedy, (change.change, change.field, *index))
 
 
 def _associate(id: str | None, *where: str | int) -> Iterator[Problem]:
