@@ -162,7 +162,7 @@ class Repeats:
             return None, "its step is no longer in the flow"
         if flow.paused or step.channel in flow.braked:
             return None, "a brake for all flows holds it"
-        if (out := unfit(here)) is not None:
+        if (out := unfit(here.session, here.outline.flow, row.id, here.facts())) is not None:
             return step, out.text
         if isinstance(step, Message):
             person = here.facts().person

@@ -2,21 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
 from activities.definitions import Definitions
 from flows.calendar import only_on
+from flows.definition import Flow
 from flows.edits import Edit
 from flows.outcome import Status
 from flows.steps.base import Action, BaseStep
 from store.flows import FlowRow
 from store.journeys import ParticipantRow
-
-if TYPE_CHECKING:
-    from activities.journeys.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +30,23 @@ class Removed:
         return f"the step was removed: on to {self.place or 'the end of the flow'}"
 
 
-def removed(here: "Standing") -> Removed | None:
+def removed(
+    session: Session, definitions: Definitions, row: ParticipantRow, flow: FlowRow, now: datetime
+) -> Removed | None:
     """What became of the step where the participant stands, if an edit removed it; nearly always None."""
-    row, now, definitions = here.row, here.outline.step.get(here.row.step), here.rules.definitions
-    if not row.step or (now is not None and row.version == here.flow.version):
+    outline = definitions.current(session, flow)
+    same = outline.step.get(row.step)
+    if not row.step or (same is not None and row.version == flow.version):
         return None
-    version, step = last_with(here.session, definitions, row.flow, row.version, row.step)
-    if now is not None and now.kind == step.kind:
+    version, step = last_with(session, definitions, row.flow, row.version, row.step)
+    if same is not None and same.kind == step.kind:
         return None
     place: str | None = row.step
-    for number in range(version, here.flow.version):
+    for number in range(version, flow.version):
         if place is not None:
-            before, after = (definitions.outline(here.session, row.flow, at) for at in (number, number + 1))
+            before, after = (definitions.outline(session, row.flow, at) for at in (number, number + 1))
             place = Edit(before, after).place(place, row.passed)
-    return Removed(step, place, _not_before(here, step))
+    return Removed(step, place, _not_before(row, step, outline.flow, now))
 
 
 def last_with(session: Session, definitions: Definitions, flow: str, version: int, step: str) -> tuple[int, BaseStep]:
@@ -56,14 +56,14 @@ def last_with(session: Session, definitions: Definitions, flow: str, version: in
     return version, found
 
 
-def _not_before(here: "Standing", step: BaseStep) -> datetime | None:
+def _not_before(row: ParticipantRow, step: BaseStep, flow: Flow, now: datetime) -> datetime | None:
     """Who stands at an action with a planned time, or that acts on some weekdays only, goes on only then (EDIT_5)."""
-    if not isinstance(step, Action) or step.id in here.row.passed:
+    if not isinstance(step, Action) or step.id in row.passed:
         return None
-    at = here.row.until or here.now
+    at = row.until or now
     if step.only_on:
-        at = only_on(at, step.only_on, here.outline.flow.zone)
-    return at if at > here.now else None
+        at = only_on(at, step.only_on, flow.zone)
+    return at if at > now else None
 
 
 def to_wake(session: Session, definitions: Definitions, flow: str) -> dict[int, list[str]]:

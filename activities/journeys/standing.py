@@ -152,7 +152,7 @@ class Standing:
         if self._succeeded(facts) and flow.success is not None and flow.success.then == "finish":
             straight = Leave(Reason.SUCCESS, "the success criterion is met", on_success=self.outline.on_success)
             return self.leave(straight)
-        out = unfit(self)
+        out = unfit(self.session, flow, self.row.id, facts)
         return self.leave(out) if out is not None else None
 
     def _succeeded(self, facts: Facts) -> bool:
@@ -182,7 +182,7 @@ class Standing:
 
         So a try that acts and fails finds the position that it was given, and is tried again as the same plan.
         """
-        removed = edited.removed(self)
+        removed = edited.removed(self.session, self.rules.definitions, self.row, self.flow, self.now)
         if removed is None:
             return self._walk(self.row.step or None, arriving=False)
         if removed.until is not None:
