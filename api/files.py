@@ -96,6 +96,20 @@ async def put(services: ServicesDep, response: Response, id: PathId, file: Uploa
     return FilePublic.model_validate(row)
 
 
+@router.patch(
+    "/{id}",
+    operation_id="patch_file",
+    summary="Rename a file",
+    description="Changes its name; the bytes stay.",
+    responses=problems(404, 413, 415, 422),
+)
+async def patch(services: ServicesDep, id: PathId, body: FileIn) -> FilePublic:
+    at, given = services.clock(), body.model_dump()
+    return FilePublic.model_validate(
+        await services.dispatcher.write(lambda session: _FILES.patch(session, id, given, at))
+    )
+
+
 @router.delete(
     "/{id}", operation_id="delete_file", summary="Delete a file", status_code=204, responses=problems(404, 422)
 )

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from sqlmodel import Session
 
 from activities.crm.embedded import EmbeddedCrm
+from activities.crm.faults import Fault, Missing, Refused
 from activities.crm.models import Incoming
 from api.errors import Problem
 from api.idempotency import IdempotencyDep
@@ -62,13 +63,42 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem} for status in (*statuses, *([400] if 413 in statuses else ()))}
 
 
-def changes_of(model: type[BaseModel]) -> type[BaseModel]:
+def whole_of(model: type[BaseModel], public: type[BaseModel]) -> type[BaseModel]:
+    """The model of a PUT: besides the fields that can be written those that only GET answers, see `refuse_changed`."""
+    name = f"{model.__name__.removesuffix('In')}Whole"
+    return create_model(name, __base__=model, __doc__=model.__doc__, **_read_only(model, public))
+
+
+def changes_of(model: type[BaseModel], public: type[BaseModel]) -> type[BaseModel]:
     """The model of a PATCH: the same fields, none of them required, none with a default."""
     fields: dict[str, Any] = {
         name: (info.rebuild_annotation(), _optional(info)) for name, info in model.model_fields.items()
     }
     name = f"{model.__name__.removesuffix('In')}Changes"
-    return create_model(name, __base__=Incoming, __doc__="The fields to change.", **fields)
+    doc = "The fields to change."
+    return create_model(name, __base__=Incoming, __doc__=doc, **fields, **_read_only(model, public))
+
+
+def refuse_changed(given: BaseModel, now: Mapping[str, Any]) -> None:
+    """What GET answers may be sent back; a field that cannot be written has to be as it is. Raises Refused.
+
+    `now` is what GET answers, or for what is not there yet its id alone.
+    """
+    faults = [
+        Fault(f"“{name}” cannot be changed.", "Leave it out, or send it as GET answers it now.", (name,))
+        for name, info in type(given).model_fields.items()
+        if info.exclude and name in given.model_fields_set and getattr(given, name) != now.get(name)
+    ]
+    if faults:
+        raise Refused(faults)
+
+
+def _read_only(model: type[BaseModel], public: type[BaseModel]) -> dict[str, Any]:
+    return {
+        name: (Any, Field(default=None, exclude=True, title=info.title, json_schema_extra={"readOnly": True}))
+        for name, info in public.model_fields.items()
+        if name not in model.model_fields
+    }
 
 
 def _optional(info: FieldInfo) -> Any:
@@ -127,7 +157,10 @@ def add_one(
 ) -> None:
     """GET, PUT, PATCH and DELETE of one by its id."""
     word = _word(noun)
-    changes = changes_of(model)
+    whole, changes = whole_of(model, public), changes_of(model, public)
+
+    def answered(row: Any) -> dict[str, Any]:
+        return public.model_validate(row).model_dump(mode="json", by_alias=True)
 
     @router.get("/{id}", operation_id=f"get_{word}", summary=f"Read {_a(noun)}", responses=problems(404, 422))
     async def read(services: ServicesDep, id: PathId) -> public:  # type: ignore[valid-type]
@@ -137,12 +170,22 @@ def add_one(
         "/{id}",
         operation_id=f"put_{word}",
         summary=f"Create or replace {_a(noun)}",
-        description="What the body leaves out gets its default. Answers 201 if it was created.",
+        description="What the body leaves out gets its default. Answers 201 if it was created. What GET answers may be "
+        "sent back, changed: what cannot be written is passed over as long as it is as it was.",
         responses={201: {"model": public, "description": "Created"}, **problems(409, 413, 415, 422)},
     )
-    async def put(services: ServicesDep, response: Response, id: PathId, body: model) -> public:  # type: ignore[valid-type]
+    async def put(services: ServicesDep, response: Response, id: PathId, body: whole) -> public:  # type: ignore[valid-type]
         at = services.clock()
-        row, created = await services.dispatcher.write(lambda session: of(services.crm).replace(session, id, body, at))
+
+        def work(session: Session) -> tuple[Any, bool]:
+            try:
+                now = answered(of(services.crm).get(session, id))
+            except Missing:
+                now = {"id": id}
+            refuse_changed(body, now)
+            return of(services.crm).replace(session, id, body, at)
+
+        row, created = await services.dispatcher.write(work)
         response.status_code = 201 if created else 200
         return public.model_validate(row)
 
@@ -155,9 +198,12 @@ def add_one(
     )
     async def patch(services: ServicesDep, id: PathId, body: changes) -> public:  # type: ignore[valid-type]
         at, given = services.clock(), body.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
-        return public.model_validate(
-            await services.dispatcher.write(lambda session: of(services.crm).patch(session, id, given, at))
-        )
+
+        def work(session: Session) -> Any:
+            refuse_changed(body, answered(of(services.crm).get(session, id)))
+            return of(services.crm).patch(session, id, given, at)
+
+        return public.model_validate(await services.dispatcher.write(work))
 
     @router.delete(
         "/{id}",

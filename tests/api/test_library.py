@@ -97,6 +97,10 @@ def test_a_thing_is_made_read_changed_replaced_and_deleted(
     assert api.client.get(f"/v1/{path}").json() == {"items": [thing], "next_cursor": None}
     changed = api.client.patch(one, json=change).json()
     assert {name: changed[name] for name in body} == {**body, **change}
+    assert api.client.put(one, json=changed).json() == api.client.get(one).json() == changed
+    older = {**changed, "created_at": "2020-01-01T00:00:00Z"}
+    for refused in (api.client.put(one, json=older), api.client.patch(one, json=older)):
+        assert [fault["pointer"] for fault in refused.json()["problems"]] == ["/created_at"]
     replaced = api.client.put(one, json=body)
     assert replaced.status_code == 200
     assert {name: replaced.json()[name] for name in body} == body
@@ -167,6 +171,13 @@ def test_a_file_comes_back_as_it_was(api: CrmApi) -> None:
     assert got.headers["content-type"] == "application/pdf"
     assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''my%20%27brosjyre%27%3B%20%C3%A5.pdf"
     assert got.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_file_gets_another_name_and_keeps_its_bytes(api: CrmApi) -> None:
+    made = api.client.post("/v1/files", files={"file": ("a.pdf", b"%PDF", "application/pdf")}).json()
+    named = api.client.patch(f"/v1/files/{made['id']}", json={"name": "Brochure.pdf"}).json()
+    assert (named["name"], named["sha256"]) == ("Brochure.pdf", made["sha256"])
+    assert api.client.get(f"/v1/files/{made['id']}/content").content == b"%PDF"
 
 
 def test_the_same_bytes_are_kept_once_and_as_long_as_needed(api: CrmApi) -> None:

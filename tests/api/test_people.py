@@ -51,6 +51,19 @@ def test_put_creates_then_replaces_everything(api: CrmApi) -> None:
     assert "first_name" not in updated["data"]["changed"]
 
 
+def test_what_is_answered_can_be_sent_back_with_a_change(api: CrmApi) -> None:
+    made = api.client.put("/v1/people/kari", json={"first_name": "Kari", "last_name": "Nordmann"}).json()
+    changed = api.client.put("/v1/people/kari", json={**made, "first_name": "Kåre"})
+    assert (changed.status_code, changed.json()["name"]) == (200, "Kåre Nordmann")
+    for name, value in (("name", "Ola"), ("id", "ola"), ("unsubscribed", ["news"])):
+        refused = api.client.put("/v1/people/kari", json={**changed.json(), name: value})
+        assert [fault["pointer"] for fault in refused.json()["problems"]] == [f"/{name}"]
+    assert api.client.get("/v1/people/kari").json() == changed.json()
+    assert api.client.put("/v1/people/ola", json={"id": "ola"}).status_code == 201
+    assert api.client.put("/v1/people/per", json={"id": "ola"}).status_code == 422
+    assert api.client.get("/v1/people/per").status_code == 404
+
+
 def test_patch_changes_what_is_given_and_tells_only_changes(api: CrmApi) -> None:
     api.client.put("/v1/people/kari", json=KARI)
     api.told.take()
