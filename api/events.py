@@ -80,7 +80,9 @@ class CloudEvent(BaseModel):
         default="application/json", title="Type of the data"
     )
     data: Annotated[dict[str, Any], BeforeValidator(_data)] = Field(
-        default_factory=dict, title="Data", description="What conditions call event.…; 64 KB at most."
+        default_factory=dict,
+        title="Data",
+        description="What conditions call event.…, and form.… (or what is under `fields`); 64 KB at most.",
     )
     ferdcause: Annotated[list[Id], BeforeValidator(_ids, json_schema_input_type=str)] = Field(
         default_factory=list, title="Cause", description="Flows that led to this event, separated by commas (TRIG_10)."

@@ -285,10 +285,7 @@ def _looks_for(wanted: EventFilter, type: str, data: Values, facts: Facts, zone:
         return False
     if wanted.when is None:
         return True
-    form = data.get("fields")
-    return conditions.holds(
-        wanted.when, replace(facts, event=data, form=form if isinstance(form, Mapping) else {}), zone
-    )
+    return conditions.holds(wanted.when, replace(facts, event=data), zone)
 
 
 def _key_problems(wanted: EventFilter, kind: EventKind) -> Iterator[Problem]:

@@ -80,8 +80,8 @@ class Facts:
 
     `since` is when the participant came to stand at the step being entered; it equals `now` on arrival.
     `person`, `company`, `owner` (our contact) and `service_owner` (our service contact) are field -> value;
-    empty where there is none. `event` is the data of the event that triggered the enrolment or was waited for last,
-    `form` its form fields. `values` are kept on the participant (STEP_22). `message` is the id that a message sent
+    empty where there is none. `event` is the data of the event that triggered the enrolment or was waited for last.
+    `values` are kept on the participant (STEP_22). `message` is the id that a message sent
     by this step will get. `used` are the events that a step just walked through has used: they satisfy no other wait.
     `frozen` is for how long the wait has stood still since then, because of pauses (LIFE_12).
     """
@@ -96,11 +96,16 @@ class Facts:
     service_owner: Values
     records: Records
     event: Values = field(default_factory=dict)
-    form: Values = field(default_factory=dict)
     values: Values = field(default_factory=dict)
     message: str = ""
     used: Collection[str] = ()
     frozen: timedelta = timedelta()
+
+    @property
+    def form(self) -> Values:
+        """What was filled in: the event's `fields`, as forms of ours tell it; without any, its data, as others may."""
+        fields = self.event.get("fields")
+        return fields if isinstance(fields, Mapping) else self.event
 
     def namespace(self) -> dict[str, Any]:
         """The roots that fields in conditions and merge tags start from (CONTRACT.md)."""

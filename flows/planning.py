@@ -152,10 +152,7 @@ def course(
         if arriving:
             known = replace(known, since=known.now, frozen=timedelta())
         if used:
-            last = used[-1][1].data
-            known = replace(
-                known, event=last, form=last.get("fields") or {}, used=[happening.id for _, happening in used]
-            )
+            known = replace(known, event=used[-1][1].data, used=[happening.id for _, happening in used])
         move = step.enter(outline.flow, known)
         if isinstance(move, Stay):
             rest = Rest(step, move.until, known.since, move.events)

@@ -176,7 +176,7 @@ class Simulation:
     def _used(self, used: Sequence[tuple[str, Happening]]) -> None:
         for _, event in used:
             self._records.used.add(event.id)
-            self._facts = replace(self._facts, event=event.data, form=event.data.get("fields") or {})
+            self._facts = replace(self._facts, event=event.data)
 
     def _meets(self) -> bool:
         """Whether the success criterion is met for the first time."""

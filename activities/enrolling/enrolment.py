@@ -210,7 +210,6 @@ class Enrolment:
         self, session: Session, proposal: Proposal, now: datetime, enrolled_at: datetime, records: PageRecords
     ) -> Facts:
         people = self._crm.facts_of(session, proposal.person)
-        event = dict(proposal.event or {})
         return Facts(
             now=now,
             since=now,
@@ -221,8 +220,7 @@ class Enrolment:
             owner=people.owner,
             service_owner=people.service_owner,
             records=records,
-            event=event,
-            form=event.get("fields") or {},
+            event=dict(proposal.event or {}),
         )
 
     def triggered(self, session: Session, given: Proposal, outline: Outline, now: datetime) -> Proposal | None:

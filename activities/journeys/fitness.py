@@ -38,5 +38,5 @@ def _passes_filter(session: Session, flow: Flow, participant: str, facts: Facts)
     )
     came_with = session.scalar(led_in)
     if came_with is not None:
-        facts = replace(facts, event=came_with, form=came_with.get("fields") or {})
+        facts = replace(facts, event=came_with)
     return holds(flow.enrolment.filter, facts, flow.zone)

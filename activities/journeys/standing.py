@@ -99,7 +99,6 @@ class Standing:
             service_owner=people.service_owner,
             records=StoreRecords(self.session, row, self.rules.crm, self.outline.flow.enrolment.key),
             event=row.event,
-            form=row.event.get("fields") or {},
             values=row.kept,
             frozen=pauses.frozen(self.session, self.outline.flow, row, self.now),
         )

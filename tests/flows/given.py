@@ -51,7 +51,6 @@ def facts(
     company: Values | None = None,
     owner: Values | None = None,
     event: Values | None = None,
-    form: Values | None = None,
     values: Values | None = None,
     groups: Collection[str] = (),
 ) -> Facts:
@@ -66,6 +65,5 @@ def facts(
         service_owner={},
         records=GivenRecords(groups),
         event=event or {},
-        form=form or {},
         values=values or {},
     )

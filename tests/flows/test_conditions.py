@@ -63,7 +63,7 @@ def test_TRIG_3_groups_and_membership(written: object, expected: bool) -> None:
 def test_every_root_can_be_asked() -> None:
     asked = facts(
         person={"id": "7"}, company={"name": "Fjord"}, owner={"name": "Ola"},
-        event={"total": 99.5}, form={"budget": "1000.5"}, values={"score": 3},
+        event={"total": 99.5, "fields": {"budget": "1000.5"}}, values={"score": 3},
     )  # fmt: skip
     for field, value in [
         ("person.id", "7"), ("company.name", "fjord"), ("owner.name", "ola"), ("event.total", 99.5),
@@ -179,7 +179,7 @@ DATA = st.dictionaries(st.sampled_from(["country", "created_at", "subscriptions"
 @given(CONDITIONS, DATA)
 def test_not_is_the_complement_and_nothing_raises(written: dict[str, Any], data: dict[str, Any]) -> None:
     """Whatever the condition and whatever JSON the data are; a reason is given either way."""
-    someone = facts(person=data, company=data, event=data, form=data, groups={"newcomers"})
+    someone = facts(person=data, company=data, event=data, groups={"newcomers"})
     condition, complement = read(written), read(opposite(written))
     truth = conditions.holds(condition, someone, OSLO)
     assert conditions.holds(complement, someone, OSLO) is not truth
@@ -197,5 +197,5 @@ def test_reading_what_was_written_gives_the_same_condition(written: dict[str, An
 @given(st.text(min_size=1, alphabet=st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)), CONDITIONS)
 def test_SAFE_4_the_reason_tells_nothing_of_the_person(secret: str, written: dict[str, Any]) -> None:
     data = {"country": secret, "created_at": secret, "subscriptions": [secret], "employees": secret, "x": secret}
-    said = conditions.because(read(written), facts(person=data, company=data, form=data), OSLO)
+    said = conditions.because(read(written), facts(person=data, company=data, event=data), OSLO)
     assert secret not in said or secret in str(written)

@@ -92,6 +92,9 @@ def test_STEP_14_forms_and_their_fields() -> None:
     assert not matches(wanted, "form_submitted", {"form": "contact-me", "fields": {"budget": "1000"}})
     assert not matches(wanted, "form_submitted", {"form": "other", "fields": {"budget": "2000"}})
     assert not matches(wanted, "form_submitted", {"form": "contact-me", "fields": "odd"})
+    # Told by another program, which has no `fields` of ours: what it tells is what was filled in.
+    assert matches(wanted, "form_submitted", {"form": "contact-me", "budget": 1000.5})
+    assert not matches(wanted, "form_submitted", {"form": "contact-me", "budget": 1000, "fields": {}})
 
 
 def test_STEP_14_any_event_and_its_data() -> None:
