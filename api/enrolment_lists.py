@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field, ValidationError
 from sqlmodel import Session
 
+from activities.crm.custom import declared
 from activities.crm.faults import Fault, faults
 from activities.crm.importing import ImportResult, PeopleCsv, Row
 from activities.crm.models import Incoming
@@ -54,6 +55,7 @@ class _Chunk(BaseModel):
 
     created: int
     updated: int
+    unknown: list[int] = Field(default_factory=list)
 
 
 @router.post(
@@ -117,18 +119,19 @@ async def _enrol_file(
 ) -> dict[str, Any]:
     """Read the file chunk by chunk: each is a transaction, and is done once for an Idempotency-Key."""
     digest = await asyncio.to_thread(_digest, file)
-    reader = await asyncio.to_thread(PeopleCsv, file)
+    own = await engine.db.read(lambda session: declared(session, "person"))
+    reader = await asyncio.to_thread(PeopleCsv, file, own)
     job = await engine.dispatcher.write(partial(_begin_file, engine, idempotency, flow, again, digest))
     chunks, done = reader.chunks(), 0
     while (rows := await asyncio.to_thread(next, chunks, None)) is not None:
-        saved = await engine.dispatcher.write(partial(_take, engine, idempotency, job, rows, done, digest))
-        reader.result.created += saved["created"]
-        reader.result.updated += saved["updated"]
+        answer = await engine.dispatcher.write(partial(_take, engine, idempotency, job, rows, done, digest))
+        saved = _Chunk.model_validate(answer)
+        reader.saved(saved.created, saved.updated, saved.unknown)
         done += len(rows)
-    answer = await engine.dispatcher.write(
+    begun = await engine.dispatcher.write(
         lambda session: ListAnswer(job=job_of(session, engine.core.jobs.complete(session, job)))
     )
-    return {**answer.model_dump(mode="json", by_alias=True), "import": reader.result.model_dump(mode="json")}
+    return {**begun.model_dump(mode="json", by_alias=True), "import": reader.result.model_dump(mode="json")}
 
 
 def _digest(file: BinaryIO) -> str:
@@ -164,7 +167,7 @@ def _take(
     def make() -> _Chunk:
         saved = engine.crm.bulk.save(session, rows, at, fire_triggers=False)
         engine.core.jobs.add(session, job, saved.people, before=before)
-        return _Chunk(created=saved.created, updated=saved.updated)
+        return _Chunk(created=saved.created, updated=saved.updated, unknown=list(saved.unknown))
 
     part = Idempotency(idempotency.key, f"{idempotency.route}#{before}")
     return part.once(session, digest, at, make, 202)

@@ -39,8 +39,9 @@ def add_import(router: APIRouter) -> None:
         "/import",
         operation_id="import_people",
         summary="Import people from CSV",
-        description=f"Columns: {', '.join(COLUMNS)}, custom.…; a known external_id changes that person, other rows "
-        "make new ones, an empty cell changes nothing. Bad rows are refused one by one and the rest is taken; a wrong "
+        description=f"Columns: {', '.join(COLUMNS)}, custom.…; a row is about the person with its id, else its "
+        "external_id, else its e-mail address and no other name, or makes a new one. An empty cell changes nothing. "
+        "Bad rows are refused one by one and the rest is taken; a wrong "
         "header refuses the file.",
         responses=problems(413, 415, 422),
         openapi_extra={"requestBody": {"required": True, "content": CSV_CONTENT}},
@@ -61,8 +62,7 @@ async def _import(services: Services, file: BinaryIO, fire_triggers: bool) -> Im
     chunks = reader.chunks()
     while (rows := await asyncio.to_thread(next, chunks, None)) is not None:
         saved = await services.dispatcher.write(partial(_save, services, rows, fire_triggers))
-        reader.result.created += saved.created
-        reader.result.updated += saved.updated
+        reader.saved(saved.created, saved.updated, saved.unknown)
     return reader.result
 
 

@@ -78,21 +78,15 @@ def enrol_people(api: Api, flow: str, people: Sequence[str], *, again: bool = Fa
 
 
 def import_people(api: Api, csv: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Import the file without firing triggers. Answers what became of its rows, and its people."""
-    keys, nameless = _keys(csv)
+    """Import the file without firing triggers. Answers what became of its rows, and its people with external ids."""
+    keys = _keys(csv)
     with _progress() as progress:
         task = progress.add_task("Importing", total=None)
-        before = {person["id"] for person in api.items("/v1/people")} if nameless else set()
         result: dict[str, Any] = api.call(
             "POST", "/v1/people/import", content=csv.read_bytes(), media_type="text/csv", timeout=600.0
         )
         progress.update(task, description="Finding them")
-        people = [
-            person
-            for person in api.items("/v1/people")
-            # A row without a key of its own has always made somebody new.
-            if (person["external_id"] in keys if person["external_id"] else nameless and person["id"] not in before)
-        ]
+        people = [person for person in api.items("/v1/people") if person["external_id"] in keys]
     return result, people
 
 
@@ -109,8 +103,8 @@ def _tell(flow: str, rows: Mapping[str, Any] | None, job: Mapping[str, Any]) -> 
         say(f"  refused, {words(reason)}: {number}")
 
 
-def _keys(csv: Path) -> tuple[set[str], bool]:
-    """The external ids of the file's good rows, and whether some rows have none. Raises Failure."""
+def _keys(csv: Path) -> set[str]:
+    """The external ids of the file's good rows. Raises Failure."""
     try:
         with csv.open("rb") as file:
             rows = [row for chunk in PeopleCsv(file).chunks() for row in chunk]
@@ -118,8 +112,7 @@ def _keys(csv: Path) -> tuple[set[str], bool]:
         raise Failure(f"{csv} cannot be read: {error.strerror}.", "Check the name.") from error
     except WrongHeader as error:
         raise Failure(f"{csv}: {error.what}", error.remedy, *(fault.what for fault in error.faults[1:])) from error
-    keys = {row.person.get("external_id", "") for row in rows}
-    return keys - {""}, "" in keys
+    return {row.person["external_id"] for row in rows if "external_id" in row.person}
 
 
 def _flow(flow: str) -> str:

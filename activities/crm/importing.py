@@ -1,7 +1,8 @@
 """People from a CSV file: good rows are taken, each bad one is refused with its line and what to do about it.
 
     header = external_id, first_name, …, custom.shoe_size      any order, any of COLUMNS; `,` `;` or tab between them
-    a row with an external_id that is known changes that person; every other row makes a new one
+    a row is about the person with its id, else its external_id, else its e-mail address and no other name
+    where nobody is known, it makes a new person; but one with an id is refused, which is ours to give
     an empty cell says nothing: what was known stays
     the company is found by its name, or made
 
@@ -12,6 +13,7 @@ line breaks, which count as blanks. A line number is that of the line on which t
 import csv
 import io
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import islice
@@ -22,6 +24,7 @@ from pydantic import BaseModel, Field, ValidationError
 from activities.crm import companies, custom, people
 from activities.crm.faults import Fault, Refused, faults
 from activities.crm.models import CompanyIn, PersonIn
+from activities.crm.values import name_key
 from flows.fields import Field as CustomField
 
 CHUNK = 500
@@ -45,7 +48,7 @@ _COMPANY = {
 }
 _CUSTOM = "custom."
 _DELIMITERS = ",;\t"
-COLUMNS = (*_PERSON, *_COMPANY, *_CONSENT)
+COLUMNS = ("id", *_PERSON, *_COMPANY, *_CONSENT)
 """What a header may name, besides `custom.…`."""
 
 
@@ -68,10 +71,15 @@ class ImportResult(BaseModel):
 
 
 class Row(NamedTuple):
-    """A good row: columns of the person, and of the company if one is named; only what the row says."""
+    """A good row: columns of the person, and of the company if one is named; only what the row says.
+
+    `id` is the person's, if the row says it; `line` is where the row begins.
+    """
 
     person: dict[str, Any]
     company: dict[str, Any]
+    id: str = ""
+    line: int = 0
 
 
 class PeopleCsv:
@@ -90,7 +98,8 @@ class PeopleCsv:
         delimiter = max(_DELIMITERS, key=first.count)
         self._rows = csv.reader(self._lines(first), delimiter=delimiter, strict=True)
         self._header = self._read_header()
-        self._lines_of_keys: dict[str, int] = {}
+        self._lines_of_keys: dict[tuple[str, str], int] = {}
+        self._lines_of_addresses: defaultdict[str, list[Row]] = defaultdict(list)
         self.result = ImportResult()
 
     def chunks(self) -> Iterator[list[Row]]:
@@ -99,6 +108,14 @@ class PeopleCsv:
         while chunk := list(islice(rows, CHUNK)):
             yield chunk
         self._text.detach()  # whoever gave the file closes it
+
+    def saved(self, created: int, updated: int, unknown: Sequence[int]) -> None:
+        """Count a chunk that was written; `unknown` are the lines whose id nobody has."""
+        self.result.created += created
+        self.result.updated += updated
+        for line in unknown:
+            remedy = "Check it, or leave it empty: then a new person is made, unless the row is about somebody known."
+            self._refuse(line, [Fault("There is no person with this id.", remedy, ("id",))])
 
     def _lines(self, first: str) -> Iterator[str]:
         yield first
@@ -149,19 +166,45 @@ class PeopleCsv:
         given = {name: cell for name, cell in given.items() if cell}
         found: list[Fault] = []
         person, company = _person(given, self._own, found), _company(given, found)
-        key = given.get("external_id")
-        if key is not None and not found and self._lines_of_keys.setdefault(key, line) != line:
-            what = f"The external id is that of line {self._lines_of_keys[key]} too."
-            found.append(Fault(what, "Keep one of the two rows.", ("external_id",)))
+        row = Row(person, company, given.get("id", ""), line)
+        if row.id:
+            person.pop("external_id", None)  # the id alone says who it is
+        if not found:
+            found += self._twice(row)
         if found:
             raise Refused(found)
-        return Row(person, company)
+        return row
+
+    def _twice(self, row: Row) -> Iterator[Fault]:
+        """What is wrong with a row that is about the same person as one before."""
+        remedy = "Keep one of the two rows."
+        for column, name, key in (("id", "id", row.id), ("external_id", "external id", row.person.get("external_id"))):
+            if key and (first := self._lines_of_keys.setdefault((column, key), row.line)) != row.line:
+                yield Fault(f"The {name} is that of line {first} too.", remedy, (column,))
+        if address := row.person.get("email_key"):
+            before = self._lines_of_addresses[address]
+            same = [each.line for each in before if not another_name(row.person, each.person)]
+            if same and not is_keyed(row):
+                yield Fault(f"The e-mail address is that of line {same[0]} too.", remedy, ("email",))
+            else:
+                before.append(row)
 
     def _refuse(self, line: int, found: Sequence[Fault]) -> None:
         self.result.refused += 1
         for fault in found[: REFUSALS_SHOWN - len(self.result.refusals)]:
             field = str(fault.where[0]) if fault.where else None
             self.result.refusals.append(Refusal(line=line, field=field, what=fault.what, remedy=fault.remedy))
+
+
+def is_keyed(row: Row) -> bool:
+    """Whether the row says by a key who it is about, and its e-mail address need not."""
+    return bool(row.id or row.person.get("external_id"))
+
+
+def another_name(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two with the same e-mail address are not the same person: both have a name, and not the same."""
+    pairs = [(one.get(part), other.get(part)) for part in ("first_name", "last_name")]
+    return any(left and right and name_key(left) != name_key(right) for left, right in pairs)
 
 
 def _person(given: dict[str, str], known: Mapping[str, CustomField], found: list[Fault]) -> dict[str, Any]:

@@ -74,6 +74,26 @@ def test_a_known_external_id_changes_that_person_and_empty_cells_change_nothing(
     assert (company["name"], company["country"]) == ("Fjord", "NO")
 
 
+def test_a_row_is_about_who_has_its_id_or_its_address_and_no_other_name(api: CrmApi) -> None:
+    """A file without keys that comes again makes nobody twice, and those who share an address stay two people."""
+    family = (
+        "\ufefffirst_name;email\r\nKari;home@fjord.example\r\nOla;Home@fjord.example\r\nkari;HOME@fjord.example\r\n"
+    )
+    first = load(api, family)
+    assert (first["created"], [(each["line"], each["field"]) for each in first["refusals"]]) == (2, [(4, "email")])
+    again = load(api, family)
+    assert (again["created"], again["updated"], again["refused"]) == (0, 2, 1)
+
+    kari = next(person for person in people(api) if person["first_name"].lower() == "kari")
+    load(api, "email,category\nhome@fjord.example,prospect\n")
+    assert api.client.get(f"/v1/people/{kari['id']}").json()["category"] == "prospect"
+    by_id = load(api, f"id,external_id,category\n{kari['id']},k,customer\nnobody,x,customer\n{kari['id']},,\n")
+    assert (by_id["created"], by_id["updated"]) == (0, 1)
+    assert [(each["line"], each["field"]) for each in by_id["refusals"]] == [(4, "id"), (3, "id")]
+    after = api.client.get(f"/v1/people/{kari['id']}").json()
+    assert (after["category"], after["external_id"]) == ("customer", None)
+
+
 def test_TRIG_1_an_import_fires_triggers_only_if_asked(api: CrmApi) -> None:
     load(api, "external_id,category\nx,prospect\n")
     assert api.told.take() == []

@@ -162,3 +162,19 @@ async def test_TRIG_11_a_file_is_enrolled_in_one_call(still_ferd: Running) -> No
     wrong = await still_ferd.api.post(path, content="nonsense\n1\n", headers={"Content-Type": "text/csv"})
     assert wrong.status_code == 422
     assert len((await still_ferd.get(f"/flows/{flow}/enrolments"))["items"]) == 1
+
+
+async def test_TRIG_11_a_file_enrols_those_who_are_there(still_ferd: Running) -> None:
+    """Named by id or by address, with a mark and semicolons of another program: nobody is made a second time."""
+    world = still_ferd.world
+    flow = await world.flow("known", wait("rest", "30 days"))
+    kari, ola = await world.person(email="kari@fjord.example"), await world.person(email="ola@fjord.example")
+    path, media = f"/v1/flows/{flow}/enrolments", {"Content-Type": "text/csv"}
+    await still_ferd.api.post(path, content=f"id\n{kari}\n", headers=media)
+    file = "\ufeffemail;category\r\nKari@fjord.example;vip\r\nola@fjord.example;vip\r\n".encode()
+    answer = expect(202, await still_ferd.api.post(path, content=file, headers=media))
+    assert (answer["import"]["created"], answer["import"]["updated"]) == (0, 2)
+    await world.core.background.settle(flow, lambda _: None)
+    assert [row.person for row in await world.participants(flow)] == [kari, ola]
+    job = await still_ferd.get(f"/flows/{flow}/enrolments/{answer['job']['id']}")
+    assert (job["enrolled"], job["refusals"]) == (1, {"already_active": 1})
