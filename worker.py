@@ -10,7 +10,7 @@ the sandbox settings. Pass it to `Client.connect` only: workers made with that c
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -38,8 +38,9 @@ from activities.outside.superoffice.lists import Lists
 from activities.outside.superoffice.pulling import Pull
 from activities.outside.superoffice.reading import Reading
 from activities.outside.superoffice.telling import Following
+from activities.responses.handing import Handing
 from activities.responses.notices import Notices
-from activities.responses.outbox import Outbox
+from activities.responses.outbox import Outbox, Waiting
 from activities.scripts.runs import ScriptRunner
 from activities.sms.twilio import TwilioSms
 from activities.upkeep.retention import Retention
@@ -144,8 +145,6 @@ class _Room:
         )
         self.scripts = ScriptRunner(self._db, settings.scripts, now)
         self.deliveries = Deliveries(self._db, self.web, now)
-        self.notices = Outbox(self._db, self.mail, now, Notices())
-        self.replies = Outbox(self._db, self.mail, now, self.core.replies)
         self.followers = _followers(settings, self.core, self.web)
         self.ports: Mapping[type, Port[Any]] = {
             Email: self.mail,
@@ -153,6 +152,9 @@ class _Room:
             CallWebhook: WebhookCalls(self._db, self.web, now),
             **dict.fromkeys(elsewhere.requests, crm),
         }
+        channels: Sequence[Channel] = ("email", "crm") if elsewhere.requests else ("email",)
+        waiting: Sequence[Waiting] = (Notices(), *(Handing(self.core.crm, elsewhere, channel) for channel in channels))
+        self.outboxes = [Outbox(self._db, self.ports, now, each) for each in waiting]
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -164,8 +166,7 @@ class _Room:
             self.retention,
             self.scripts,
             self.deliveries,
-            self.notices,
-            self.replies,
+            *self.outboxes,
             *self.followers,
         )
         beside = [asyncio.create_task(loop.run()) for loop in loops]

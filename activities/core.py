@@ -31,8 +31,8 @@ from activities.journeys.standing import Rules, Standing
 from activities.journeys.steps import Steps, StorePort
 from activities.outside.elsewhere import NOTHING_ELSEWHERE, Elsewhere
 from activities.responses.forms import Forms
+from activities.responses.pending import PendingEffects
 from activities.responses.reactions import Reacting
-from activities.responses.replies import Replies
 from activities.responses.tracking import Tracking
 from activities.scripts.runs import ScriptStarts
 from activities.upkeep.background import Background
@@ -62,7 +62,6 @@ class Core:
     rules: Rules
     tracking: Tracking
     forms: Forms
-    replies: Replies
     steps: Steps
     attention: Attention
     erasing: Erasing
@@ -108,9 +107,9 @@ class Core:
         rules = Rules(definitions, crm, HandOvers(enrolment, crm).hand_over)
         in_store: dict[type, StorePort] = {**dict.fromkeys(crm.performs, crm), StartScript: ScriptStarts()}
         steps = Steps(rules, in_store, Pace(limits), elsewhere)
-        replies = Replies(crm)
-        attention = Attention(Participants(rules), Repeats(steps), replies)
-        reacting = Reacting(enrolment, crm, replies)
+        pending = PendingEffects(elsewhere)
+        attention = Attention(Participants(rules), Repeats(steps), pending)
+        reacting = Reacting(enrolment, crm, pending, elsewhere)
         tracking = Tracking(events, crm, definitions, reacting)
         erasing = Erasing(rules)
         recurrences = Recurrences(client, dispatcher, definitions, jobs, task_queue)
@@ -126,7 +125,6 @@ class Core:
             rules=rules,
             tracking=tracking,
             forms=Forms(events, crm, reacting),
-            replies=replies,
             steps=steps,
             attention=attention,
             erasing=erasing,

@@ -5,14 +5,12 @@ activity's scheduled start, or is given by the journey, so that whoever owns the
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from opentelemetry import trace
 from sqlmodel import Session
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -22,8 +20,9 @@ from activities.enrolling.events import Event, Events
 from activities.journeys import breaker
 from activities.journeys.standing import Standing, UnknownParticipant
 from activities.journeys.steps import Begun, Steps
+from activities.ports import Ports, hand_over
 from flows.outcome import Reason, Status
-from flows.ports import Done, NotDone, Port, Request, Silence
+from flows.ports import Done, NotDone, Request, Silence
 from flows.steps import KINDS
 from flows.steps.base import Leave
 from workflows.contract import STEP_ATTEMPTS, Answer, LookInput, Message, Plan, StepInput, UnansweredInput
@@ -38,7 +37,7 @@ HEARTBEAT = 2.0
 class JourneyActivities:
     """The activities, with what they act through: `ports` serve the requests that leave our store, by their type."""
 
-    def __init__(self, dispatcher: Dispatcher, steps: Steps, events: Events, ports: Mapping[type, Port[Any]]) -> None:
+    def __init__(self, dispatcher: Dispatcher, steps: Steps, events: Events, ports: Ports) -> None:
         self._dispatcher = dispatcher
         self._steps = steps
         self._events = events
@@ -110,18 +109,7 @@ class JourneyActivities:
 
     async def hand_over(self, request: Request, key: str) -> Done | NotDone | Silence:
         """Ask the port for an effect and hear how it went."""
-        port, name = self._ports[type(request)], f"{type(request).__name__.lower()} send"
-        with trace.get_tracer("ferd").start_as_current_span(name, attributes={"ferd.effect": key}):
-            sending = asyncio.ensure_future(port.send(request, key))
-            try:
-                return await asyncio.shield(sending)
-            except (NotDone, Silence) as outcome:
-                return outcome
-            except asyncio.CancelledError:
-                # A participant's cancel, or a worker that shuts down: the effect may have begun, hear the answer.
-                with contextlib.suppress(NotDone, Silence):
-                    return await sending
-                return sending.exception()  # type: ignore[return-value]
+        return await hand_over(self._ports, request, key)
 
     def _hear(self, session: Session, given: LookInput, now: datetime) -> Plan:
         for message in given.messages:

@@ -24,19 +24,20 @@ class AttentionPublic(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    kind: Literal["held", "unknown"] = Field(
-        description="held: this participant goes on only when somebody acts. unknown: did the effect happen?"
+    kind: Literal["held", "unknown", "failed"] = Field(
+        description="held: this participant goes on only when somebody acts. unknown: did the effect happen? "
+        "failed: what a form or link did by itself did not happen, and is not tried any more."
     )
-    flow: str
-    participant: str
+    flow: str = Field(description="Empty for what a form or link did by itself.")
+    participant: str = Field(description="Empty for what a form or link did by itself.")
     person: str
-    step: str
-    reason: str = Field(description="failing, lost or unknown.")
+    step: str = Field(description="The step; or the form or link that did it by itself, as in `form contact`.")
+    reason: str = Field(description="failing, lost, unknown or failed.")
     text: str = Field(description="Why, and what the other side said, if it said anything.")
     since: datetime
-    effect: str | None = Field(description="The effect's key, if its outcome is unknown.")
+    effect: str | None = Field(description="The effect's key, if it is unknown or failed.")
     possible: list[str] = Field(
-        description="held: calls of /v1/participants/{id}. unknown: outcomes for POST /v1/attention."
+        description="held: calls of /v1/participants/{id}. unknown, failed: outcomes for POST /v1/attention."
     )
 
 
@@ -75,7 +76,7 @@ async def list_attention(
     flow: Annotated[Id | None, Query(description="Only of this flow.")] = None,
     step: Annotated[Id | None, Query(description="Only of this step.")] = None,
 ) -> Page[AttentionPublic]:
-    """Effects of which nobody knows whether they happened, then participants that are held."""
+    """Effects of which a person has to say whether they happened, then participants that are held."""
     found = await engine.db.read(lambda session: attention.entries(session, paging.after, paging.limit + 1, flow, step))
     return paging.page(found, AttentionPublic.model_validate, lambda entry: entry.place)
 
@@ -83,7 +84,7 @@ async def list_attention(
 @router.post(
     "",
     operation_id="settle_effect",
-    summary="Say whether an unknown effect happened",
+    summary="Say whether an effect happened",
     responses=problems(404, 409, 413, 415, 422),
 )
 async def settle(engine: EngineDep, body: Settled) -> EffectPublic:
@@ -97,7 +98,7 @@ async def settle(engine: EngineDep, body: Settled) -> EffectPublic:
     "/{operation}",
     operation_id="attend_all",
     summary="Do the same about all entries of a flow or step",
-    description="retry, skip and remove are for what is held; done, not_done and again for unknown effects.",
+    description="retry, skip and remove are for what is held; done, not_done and again for effects.",
     status_code=202,
     responses=problems(404, 413, 415, 422),
 )

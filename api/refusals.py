@@ -140,9 +140,7 @@ def _unknown_participant(error: UnknownParticipant) -> ApiProblem:
 
 
 def _unknown_effect(error: UnknownEffect) -> ApiProblem:
-    return NotFound(
-        f"There is no effect {error.key} of which it is unknown whether it happened.", "GET /v1/attention lists them."
-    )
+    return NotFound(f"There is no effect {error.key} that is to be decided about.", "GET /v1/attention lists them.")
 
 
 _PROBLEMS: Mapping[type[Exception], Callable[[Any], ApiProblem]] = {

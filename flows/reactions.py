@@ -20,7 +20,7 @@ from flows.steps.update_person import UpdatePerson
 MOST = 50
 
 Reaction = Annotated[AddTo | UpdatePerson | CreateRequest | CreateFollowUp | Reply, Field(discriminator="kind")]
-"""What happens inside our own store is part of what sets it off; a mail is planned there, and sent afterwards."""
+"""What happens inside our own store is part of what sets it off; what leaves it is planned there, and done after."""
 
 
 def _with_ids(given: Any) -> Any:

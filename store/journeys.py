@@ -126,17 +126,27 @@ class EffectStatus(StrEnum):
 
 
 class EffectRow(SQLModel, table=True):
-    """One side effect in the world, by its key `participant/step/visit` (SAFE_1)."""
+    """One side effect in the world, by its key `participant/step/visit` (SAFE_1).
+
+    What a form or link has done (STEP_23) has no participant but a `person`, and names it as its step: `form contact`.
+    """
 
     __tablename__ = "effect"
     __table_args__ = (
         Index("effect_by_status", "status", "flow"),
         Index("effect_of_participant", "participant"),
         Index("effect_by_time", "planned_at", "key"),
+        Index(
+            "effect_of_person",
+            "person",
+            sqlite_where=text("person IS NOT NULL"),
+            postgresql_where=text("person IS NOT NULL"),
+        ),
     )
 
     key: str = Field(primary_key=True)
     participant: str
+    person: str | None = None
     flow: str
     step: str
     kind: str

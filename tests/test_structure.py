@@ -37,6 +37,7 @@ FLOORS = (
         "definitions",
         "crm",
         "ledger",
+        "ports",
         "web",
         "mail",
         "records",

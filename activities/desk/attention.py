@@ -1,39 +1,44 @@
 """The attention list: what a person has to look at (SAFE_2, SAFE_3).
 
-Two kinds of entries: participants held because a step keeps failing or their journey is lost, and effects of which
-nobody knows whether they happened. Effects come first in the list.
+Two kinds of entries: participants held because a step keeps failing or their journey is lost, and effects. Of these,
+nobody knows whether they happened; or they are a form's or link's, for which no participant is held, and have failed
+for good (STEP_23). Effects come first in the list.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-from sqlalchemy import String, cast, func, or_, select
+from sqlalchemy import String, cast, func, or_, select, union
 from sqlmodel import Session, col
 
 from activities import ledger
 from activities.desk.participants import ATTENTION, OperationRefused, Participants, possible
 from activities.desk.repeats import Repeats
-from activities.responses.replies import Replies, let_go
+from activities.responses.pending import PendingEffects, let_go, open_to_a_person, undecided
 from flows.outcome import Status
 from store.chores import EffectOperation, HeldOperation
 from store.flows import FlowRow
 from store.journeys import EffectRow, EffectStatus, JournalRow, MessageRow, ParticipantRow
+from store.pending import PendingEffect
 
 Mark = Literal["done", "not_done"]
 _ON_EFFECTS = frozenset(get_args(EffectOperation))
 
+_SHOWN: Mapping[EffectStatus, Literal["unknown", "failed"]] = {
+    EffectStatus.UNKNOWN: "unknown", EffectStatus.FAILED: "failed",
+}  # fmt: skip
 # The places of the two kinds in the order of the list: "e" before "h".
 _EFFECT, _HELD = "e:", "h:"
 
 
 class UnknownEffect(LookupError):
-    """There is no effect of this key of which it is unknown whether it happened."""
+    """There is no effect of this key that a person has to decide about."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"there is no unknown effect {key}")
+        super().__init__(f"there is no open effect {key}")
         self.key = key
 
 
@@ -42,7 +47,7 @@ class Entry:
     """One thing to look at. `place`: in the list; `since`: when it came there; `possible`: what can be done."""
 
     place: str
-    kind: Literal["held", "unknown"]
+    kind: Literal["held", "unknown", "failed"]
     flow: str
     participant: str
     person: str
@@ -66,7 +71,7 @@ def entries(
     """Up to `limit` entries after the place `after` in the list: of one flow or step, of those that `of` is for."""
     found: list[Entry] = []
     if not after.startswith(_HELD) and (of is None or of in _ON_EFFECTS):
-        found = _unknown(session, after.removeprefix(_EFFECT), limit, flow, step)
+        found = _effects(session, after.removeprefix(_EFFECT), limit, flow, step)
     if len(found) < limit and of not in _ON_EFFECTS:
         number = after.removeprefix(_HELD) if after.startswith(_HELD) else ""
         begin = int(number) if re.fullmatch("[0-9]{1,18}", number) else 0
@@ -77,24 +82,22 @@ def entries(
 class Attention:
     """Does something about an entry. Every method raises UnknownEffect, UnknownParticipant or OperationRefused."""
 
-    def __init__(self, participants: Participants, repeats: Repeats, replies: Replies) -> None:
+    def __init__(self, participants: Participants, repeats: Repeats, pending: PendingEffects) -> None:
         self._participants = participants
         self._repeats = repeats
-        self._replies = replies
+        self._pending = pending
 
     def settle(self, session: Session, effect: str, outcome: EffectOperation, now: datetime) -> EffectRow:
-        """Say whether an unknown effect happened, or have it done again; the entry that tells how that stands."""
+        """Say whether an effect happened, or have it done again; the entry that tells how that stands."""
         if outcome == "again":
-            row = session.get(EffectRow, effect)
-            if row is None or row.status is not EffectStatus.UNKNOWN:
-                raise UnknownEffect(effect)
-            return self._repeats.ask(session, effect, now) if row.participant else self._reply(session, effect, now)
+            row = _open(session, effect)
+            return self._repeats.ask(session, effect, now) if row.participant else self._again(session, effect, now)
         return mark(session, effect, outcome, now)
 
-    def _reply(self, session: Session, effect: str, now: datetime) -> EffectRow:
-        again = self._replies.again(session, effect, now)
+    def _again(self, session: Session, effect: str, now: datetime) -> EffectRow:
+        again = self._pending.again(session, effect, now)
         if again is None:
-            what = "The mail is no longer kept, or was decided about meanwhile."
+            what = "What was to be done is no longer kept, or was decided about meanwhile."
             raise OperationRefused("", what, "Mark it done or not done.", list(get_args(Mark)))
         return again
 
@@ -112,10 +115,8 @@ class Attention:
 
 
 def mark(session: Session, effect: str, outcome: Mark, now: datetime) -> EffectRow:
-    """Settle an unknown effect: a person has found out whether it happened. Raises UnknownEffect."""
-    row = session.get(EffectRow, effect, with_for_update=True)
-    if row is None or row.status is not EffectStatus.UNKNOWN:
-        raise UnknownEffect(effect)
+    """Settle an effect: a person has found out whether it happened. Raises UnknownEffect."""
+    row = _open(session, effect, lock=True)
     status = EffectStatus.DONE if outcome == "done" else EffectStatus.FAILED
     ledger.settle(row, status, now, error=row.error)
     message = session.scalar(select(MessageRow).where(col(MessageRow.effect) == effect))
@@ -133,12 +134,21 @@ def mark(session: Session, effect: str, outcome: Mark, now: datetime) -> EffectR
     return row
 
 
-def _unknown(session: Session, after: str, limit: int, flow: str | None, step: str | None) -> list[Entry]:
+def _open(session: Session, effect: str, *, lock: bool = False) -> EffectRow:
+    row = session.get(EffectRow, effect, with_for_update=lock)
+    if row is None or not open_to_a_person(session, row):
+        raise UnknownEffect(effect)
+    return row
+
+
+def _effects(session: Session, after: str, limit: int, flow: str | None, step: str | None) -> list[Entry]:
+    unknown = select(col(EffectRow.key)).where(col(EffectRow.status) == EffectStatus.UNKNOWN)
     query = (
-        select(EffectRow, func.coalesce(col(ParticipantRow.person), col(MessageRow.person), ""))
+        select(EffectRow, func.coalesce(col(ParticipantRow.person), col(EffectRow.person), ""), col(PendingEffect.what))
         .outerjoin(ParticipantRow, col(ParticipantRow.id) == col(EffectRow.participant))
-        .outerjoin(MessageRow, col(MessageRow.effect) == col(EffectRow.key))
-        .where(col(EffectRow.status) == EffectStatus.UNKNOWN, col(EffectRow.key) > after)
+        .outerjoin(PendingEffect, col(PendingEffect.effect) == col(EffectRow.key))
+        .where(col(EffectRow.key).in_(union(unknown, undecided())), col(EffectRow.status).in_(_SHOWN))
+        .where(col(EffectRow.key) > after)
         .order_by(col(EffectRow.key))
         .limit(limit)
     )
@@ -149,18 +159,18 @@ def _unknown(session: Session, after: str, limit: int, flow: str | None, step: s
     return [
         Entry(
             place=f"{_EFFECT}{row.key}",
-            kind="unknown",
+            kind=_SHOWN[row.status],
             flow=row.flow,
             participant=row.participant,
             person=person,
             step=row.step,
-            reason="unknown",
-            text=row.error,
+            reason=row.status.value,
+            text=": ".join(part for part in (what, row.error) if part),
             since=row.settled_at or row.planned_at,
             possible=["done", "not_done", "again"],
             effect=row.key,
         )
-        for row, person in session.execute(query)
+        for row, person, what in session.execute(query)
     ]
 
 

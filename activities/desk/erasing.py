@@ -30,8 +30,8 @@ from store.journeys import (
     ParticipantRow,
 )
 from store.outside import ScriptRun
+from store.pending import PendingEffect
 from store.people import BlockedAddress, IdempotencyRecord, Person, ProjectMember, SelectionMember
-from store.replies import ReplyRow
 from store.work import FollowUp, RequestRow, Sale
 
 # Longer than any effect takes that had begun before.
@@ -76,11 +76,9 @@ class Erasing:
         session.execute(
             update(ParticipantRow).where(col(ParticipantRow.person) == person).values(event={}, kept={}, key="")
         )
-        of_person = (col(MessageRow.person) == person, col(MessageRow.participant) == "")
-        replies = select(col(MessageRow.effect)).where(*of_person)
-        session.execute(delete(EffectRow).where(col(EffectRow.key).in_(replies)))
         for personal in (
-            ReplyRow, MessageRow, EventRow, RefusalRow, FollowUp, RequestRow, SelectionMember, ProjectMember
+            EffectRow, PendingEffect, MessageRow, EventRow, RefusalRow, FollowUp, RequestRow, SelectionMember,
+            ProjectMember,
         ):  # fmt: skip
             session.execute(delete(personal).where(col(personal.person) == person))
         # What was sold stays in the books, without a word about whom to.

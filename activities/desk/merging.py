@@ -21,8 +21,8 @@ from flows.steps.base import Leave
 from store.inserts import insert_new
 from store.journeys import EffectRow, EffectStatus, EventRow, MessageRow, ParticipantRow
 from store.outside import ScriptRun
+from store.pending import PendingEffect
 from store.people import Person
-from store.replies import ReplyRow
 from store.work import FollowUp, RequestRow, Sale
 
 # What may have happened is not risked twice.
@@ -51,7 +51,7 @@ class Merging:
                 raise Missing("person", id)
         self._move_participations(session, person, into, now)
         self._move_groups(session, person, into)
-        for table in (EventRow, MessageRow, ReplyRow, FollowUp, RequestRow, Sale):
+        for table in (EffectRow, EventRow, MessageRow, PendingEffect, FollowUp, RequestRow, Sale):
             session.execute(update(table).where(col(table.person) == person).values(person=into))
         mine = select(col(ParticipantRow.id)).where(col(ParticipantRow.person) == into)
         runs = update(ScriptRun).where(col(ScriptRun.participant).in_(mine), col(ScriptRun.person) == person)

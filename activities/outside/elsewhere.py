@@ -1,4 +1,4 @@
-"""Which requests of steps a CRM that is not ours carries out."""
+"""Which requests of steps, forms and links a CRM that is not ours carries out."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ def as_asked(request: Any, _: Done) -> Any:
 class Elsewhere:
     """What a CRM that is not ours carries out: these requests leave our store, through a port.
 
-    `copies` says what is done in our store's copy when one was done there. Steps of `unkeyed` kinds have effects whose
-    repetition that CRM cannot tell: in doubt they are left to a person (SAFE_2). `refuses` are the problems of a step
-    that it can never do (LIFE_2).
+    `copies` says what is done in our store's copy when one was done there. Steps and reactions of `unkeyed` kinds have
+    effects whose repetition that CRM cannot tell: in doubt they are left to a person (SAFE_2). `refuses` are the
+    problems of a step that it can never do (LIFE_2).
     """
 
     requests: Collection[type] = ()

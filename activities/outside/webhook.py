@@ -2,8 +2,9 @@
 
 The body is a CloudEvent `ferd.crm.change_person`, `….change_membership`, `….create_follow_up`, `….create_request`,
 `….create_sale` or `….distribute`; its data is the request, with `effect`, the key that is also the Idempotency-Key, and
-the person's `external_id`. An answer may name what was made: `{"id": …}`. What that program changes by itself it tells
-through the API, so that the copy in our store, from which conditions decide, stays true.
+the person's `external_id`. An answer may name what was made: `{"id": …}`. What a form or link makes itself (STEP_23)
+has no flow and no participant in its `origin`, and names it as its step: `form contact`. What that program changes by
+itself it tells through the API, so that the copy in our store, from which conditions decide, stays true.
 """
 
 import re

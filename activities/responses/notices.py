@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from activities.crm.associates import diary
 from activities.definitions import Definitions
 from activities.life.brakes import holds
-from activities.responses.outbox import AT_ONCE, LATER, Outgoing, worth_another_try
+from activities.responses.outbox import AT_ONCE, LATER, Outgoing, next_try
 from flows.definition import EmailSettings, Flow
 from flows.ports import Done, Email, Mailbox, NotDone, Silence
 from flows.reactions import NOWHERE, REACTIONS
@@ -44,11 +44,13 @@ class Notices:
 
     def settle(self, session: Session, sent: Outgoing, outcome: Done | NotDone | Silence, now: datetime) -> None:
         """Told, or to be told later."""
-        if worth_another_try(sent, outcome, now):
-            row = session.get(FollowUp, sent.key, with_for_update=True)
-            if row is not None:
-                row.tell_at = now + LATER
-        elif not isinstance(outcome, Done):
+        if isinstance(outcome, Done):
+            return
+        at = next_try(sent.since, outcome, now) if isinstance(outcome, NotDone) else None
+        row = session.get(FollowUp, sent.key, with_for_update=True) if at is not None else None
+        if row is not None:
+            row.tell_at = at
+        elif at is None:
             log.warning("owner_not_told", follow_up=sent.key, outcome=type(outcome).__name__)
 
     def take(self, session: Session, key: str, now: datetime) -> Outgoing | None:

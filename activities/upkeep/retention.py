@@ -21,7 +21,7 @@ from store.database import Database
 from store.enrolments import RefusalRow
 from store.journeys import EffectRow, EffectStatus, EventRow, EventUse, JournalRow, MessageRow, ParticipantRow
 from store.outside import ScriptRun
-from store.replies import ReplyRow
+from store.pending import PendingEffect
 from store.retention import RetentionMark
 
 EVERY = timedelta(hours=1)
@@ -53,8 +53,8 @@ def _thin_effect(row: EffectRow) -> None:
     row.error = row.provider_id = ""
 
 
-def _thin_reply(row: ReplyRow) -> None:
-    row.email, row.due = {}, None
+def _thin_pending(row: PendingEffect) -> None:
+    row.request, row.due = {}, None
 
 
 def _thin_run(row: ScriptRun) -> None:
@@ -92,7 +92,7 @@ _RECORDS = (
     _Record(JournalRow, (col(JournalRow.number),), col(JournalRow.at), _thin_journal),
     _Record(EventRow, (col(EventRow.number),), col(EventRow.received_at), _thin_event),
     _Record(MessageRow, (col(MessageRow.id),), col(MessageRow.at), _thin_message),
-    _Record(ReplyRow, (col(ReplyRow.effect),), col(ReplyRow.made_at), _thin_reply),
+    _Record(PendingEffect, (col(PendingEffect.number),), col(PendingEffect.made_at), _thin_pending),
     _Record(ScriptRun, (col(ScriptRun.id),), col(ScriptRun.asked_at), _thin_run),
     _Record(
         EffectRow,

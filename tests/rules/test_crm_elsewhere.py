@@ -136,7 +136,7 @@ async def test_the_example_backend_does_each_effect_once(sqlite_databases: Any) 
 
 @asynccontextmanager
 async def superoffice(
-    temporal_env: WorkflowEnvironment, database_url: str, folder: Path, there: StandIn
+    temporal_env: WorkflowEnvironment, database_url: str, folder: Path, there: StandIn, *, worker: bool = True
 ) -> AsyncIterator[World]:
     """A world whose CRM is a stand-in for SuperOffice, with a person and an associate of it."""
     there.add_person(275, Contact={"ContactId": 18}, CustomFields={"n": "[I:1]"})
@@ -146,7 +146,7 @@ async def superoffice(
         "superoffice_client": "client", "superoffice_client_secret": SecretStr("secret"),
         "superoffice_token_url": f"{there.program.url}/tokens",
     }  # fmt: skip
-    async with make_world(temporal_env, database_url, folder, **settings) as world:
+    async with make_world(temporal_env, database_url, folder, worker=worker, **settings) as world:
         associate = Associate(id="7", name="Liv", created_at=now(), updated_at=now())
         await world.db.write(lambda session: session.add(associate))
         await world.selection("9")

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
+from activities.outside.elsewhere import NOTHING_ELSEWHERE
+from activities.responses.handing import LOST, Handing
 from activities.responses.outbox import Outbox
-from activities.responses.replies import LOST
 from flows.ports import Done, Email, NotDone
 from store.journeys import EffectRow, EffectStatus, MessageRow
-from store.replies import ReplyRow
+from store.pending import PendingEffect
 from store.work import FollowUp
 from tests.rules.given import mailed
 from tests.rules.test_step_reactions import ANSWER, _form, _submit
@@ -36,18 +37,19 @@ def _blocked(address: str) -> dict[str, str]:
 
 
 class _Mail:
-    """A mail server as one would like it: it loses the worker, or answers as it is told."""
+    """A mail server as one would like it: it loses the worker, or answers as it is told, in the end when told to."""
 
     def __init__(self, *answers: BaseException | Done) -> None:
         self.answers = list(answers)
         self.keys: list[str] = []
-        self.asked = asyncio.Event()
+        self.asked, self.answered = asyncio.Event(), asyncio.Event()
 
     async def send(self, request: Email, key: str) -> Done:
         self.keys.append(key)
         self.asked.set()
         if not self.answers:
-            await asyncio.Event().wait()
+            await self.answered.wait()
+            return Done()
         answer = self.answers.pop(0)
         if isinstance(answer, Done):
             return answer
@@ -62,7 +64,8 @@ def _outbox(ferd: Running, mail: _Mail, later: timedelta = timedelta()) -> Outbo
     def clock() -> datetime:
         return now() + later
 
-    return Outbox(ferd.world.db, mail, clock, ferd.world.core.replies)
+    waiting = Handing(ferd.world.core.crm, NOTHING_ELSEWHERE, "email")
+    return Outbox(ferd.world.db, {Email: mail}, clock, waiting)
 
 
 async def test_STEP_23_a_form_answers_with_a_mail_and_each_submission_with_one(ferd: Running) -> None:
@@ -86,7 +89,7 @@ async def test_STEP_23_a_form_answers_with_a_mail_and_each_submission_with_one(f
     assert [(each["state"], each["content"], each["step"], each["to"]) for each in messages] == [
         ("done", "thanks", "form contact", KARI)
     ] * 2
-    assert await world.stored.count(ReplyRow) == 0
+    assert await world.stored.count(PendingEffect) == 0
 
 
 async def test_STEP_23_a_link_answers_with_a_mail(ferd: Running) -> None:
@@ -136,7 +139,10 @@ async def test_STEP_23_SAFE_2_a_worker_lost_while_it_sends_leaves_it_to_a_person
 
 async def test_STEP_23_SAFE_2_what_did_not_leave_is_tried_again_and_what_is_marked_is_over(still_ferd: Running) -> None:
     world = still_ferd.world
-    mail = _Mail(NotDone("busy", retryable=True), Done(), _Killed(), NotDone("no such user", retryable=False))
+    mail = _Mail(
+        NotDone("busy", retryable=True), Done(), _Killed(), NotDone("no relaying", retryable=False), Done(),
+        NotDone("no such user", retryable=False, unreachable=True),
+    )  # fmt: skip
     await _form(still_ferd, "contact", actions=[ANSWER])
     await _submit(still_ferd, "contact", KARI)
     await _outbox(still_ferd, mail).once()
@@ -150,26 +156,37 @@ async def test_STEP_23_SAFE_2_what_did_not_leave_is_tried_again_and_what_is_mark
         await _outbox(still_ferd, mail).once()
     await _outbox(still_ferd, mail, 2 * LOST).once()
     await still_ferd.post("/attention", {"effect": mail.keys[2], "outcome": "not_done"})
-    assert await world.stored.count(ReplyRow) == 0
+    assert await world.stored.count(PendingEffect) == 0
 
     await _submit(still_ferd, "contact", KARI)
     await _outbox(still_ferd, mail).once()
-    assert await world.stored.count(ReplyRow) == 0
-    assert [row.status for row in await _effects(world)].count(EffectStatus.FAILED) == 2
+    (entry,) = (await still_ferd.get("/attention"))["items"]
+    assert (entry["kind"], entry["step"], entry["effect"]) == ("failed", "form contact", mail.keys[3])
+    assert entry["text"] == "Send e-mail mail: no relaying"
+    again = await still_ferd.post("/attention", {"effect": entry["effect"], "outcome": "again"})
+    assert (again["key"], (await still_ferd.get("/attention"))["items"]) == (entry["effect"], [])
+    await _outbox(still_ferd, mail).once()
+    assert mail.keys[4] == entry["effect"]
+    assert [row.status for row in await _effects(world)] == [
+        EffectStatus.DONE, EffectStatus.FAILED, EffectStatus.DONE,
+    ]  # fmt: skip
+
+    await _submit(still_ferd, "contact", KARI)
+    await _outbox(still_ferd, mail).once()
+    assert (await still_ferd.get("/attention"))["items"] == []  # nobody is there: nothing that a person could mend
+    assert await world.stored.count(PendingEffect) == 0
 
 
-async def test_STEP_23_a_worker_that_is_ended_while_it_sends_leaves_it_to_the_next(still_ferd: Running) -> None:
+async def test_STEP_23_a_worker_that_is_ended_while_it_sends_hears_the_answer_first(still_ferd: Running) -> None:
     await _form(still_ferd, "contact", actions=[ANSWER])
     await _submit(still_ferd, "contact", KARI)
     slow = _Mail()
     sending = asyncio.create_task(_outbox(still_ferd, slow).once())
     await slow.asked.wait()
     sending.cancel()
+    slow.answered.set()
     with pytest.raises(asyncio.CancelledError):
         await sending
-    next = _Mail(Done())
-    assert await _outbox(still_ferd, next, LOST).once()
-    assert next.keys == slow.keys
     assert [row.status for row in await _effects(still_ferd.world)] == [EffectStatus.DONE]
 
 
@@ -178,7 +195,7 @@ async def test_STEP_23_PART_2_LIFE_16_nothing_goes_to_a_blocked_address_or_past_
     await _form(still_ferd, "contact", actions=[ANSWER])
     expect(201, await still_ferd.api.post("/v1/blocked", json=_blocked("blocked@x.example")))
     await _submit(still_ferd, "contact", "blocked@x.example")
-    assert await world.stored.count(ReplyRow) == 0
+    assert await world.stored.count(PendingEffect) == 0
     for email in (KARI, "ola@x.example"):
         await _submit(still_ferd, "contact", email)
     braked = await still_ferd.post("/channels/email/pause")
@@ -200,7 +217,7 @@ async def test_STEP_23_PART_8_who_is_erased_gets_no_reply_and_leaves_none(still_
         await _outbox(still_ferd, mail).once()
     (person,) = {each["person"] for each in (await still_ferd.get("/messages"))["items"]}
     expect(204, await still_ferd.api.post(f"/v1/people/{person}/erase"))
-    for table in (ReplyRow, MessageRow, EffectRow):
+    for table in (PendingEffect, MessageRow, EffectRow):
         assert await world.stored.count(table) == 0
     assert not await _outbox(still_ferd, mail, 2 * LOST).once()
 
