@@ -1,5 +1,6 @@
 """What flows have sent."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -8,12 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from activities.mail.compose import plain_text
-from api.engine import EngineDep
+from activities.mail.compose import bodies
+from activities.mail.links import Tracker
+from api.engine import Engine, EngineDep
 from api.paging import Page, PagingDep
 from api.resource import problems
 from flows.model import Id
 from store.journeys import EffectStatus, MessageRow
+from store.library import LinkRow
 
 router = APIRouter(prefix="/messages", tags=["messages"])
 
@@ -33,8 +36,8 @@ class MessagePublic(BaseModel):
     to: str
     sender: str = Field(serialization_alias="from")
     subject: str
-    text: str = Field(description="Made from the HTML where the content gives none.")
-    html: str = Field(description="As written; links are tracked, and styles put on the elements, as it leaves.")
+    text: str = Field(description="As it leaves: links tracked; made from the HTML where the content gives none.")
+    html: str = Field(description="As it leaves: links and opening tracked, styles put on the elements.")
     headers: dict[str, str]
     segments: int = Field(description="Of an SMS: in how many it was sent.")
     state: EffectStatus = Field(description="planned: on its way. unknown: nobody knows whether it left (SAFE_2).")
@@ -63,13 +66,21 @@ async def list_messages(
         if wanted is not None:
             query = query.where(column == wanted)
 
-    def look(session: Session) -> list[MessageRow]:
-        return list(session.scalars(query.order_by(col(MessageRow.id)).limit(paging.limit + 1)))
+    def look(session: Session) -> list[MessagePublic]:
+        rows = list(session.scalars(query.order_by(col(MessageRow.id)).limit(paging.limit + 1)))
+        ids = {link for row in rows for link in row.links}
+        links = select(col(LinkRow.url), col(LinkRow.id)).where(col(LinkRow.id).in_(ids)).order_by(col(LinkRow.id))
+        known = {url: id for url, id in session.execute(links)}
+        return [_public(row, known, engine) for row in rows]  # some work: not on the event loop
 
-    rows = await engine.db.read(look)
-    return paging.page(rows, _public, lambda row: row.id)
+    return paging.page(await engine.db.read(look), lambda message: message, lambda message: message.id)
 
 
-def _public(row: MessageRow) -> MessagePublic:
+def _public(row: MessageRow, links: Mapping[str, str], engine: Engine) -> MessagePublic:
     message = MessagePublic.model_validate(row)
-    return message.model_copy(update={"text": message.text or plain_text(message.html)})
+    if row.channel != "email":
+        return message
+    own = {url: id for url, id in links.items() if id in row.links}
+    tracker = Tracker(engine.public_url.rstrip("/"), engine.tokens, row.id, own, row.campaign)
+    text, html = bodies(row.text, row.html, tracker, tracked=not row.notice)
+    return message.model_copy(update={"text": text, "html": html})

@@ -225,8 +225,10 @@ class EventUse(SQLModel, table=True):
 class MessageRow(SQLModel, table=True):
     """A message that a flow has sent or is about to send (GET /v1/messages).
 
-    `delivery` is what was heard of it afterwards: delivered, undelivered, bounced, complained. `notice`: it went to one
-    of us about the person (STEP_10, STEP_11). `segments` are those of an SMS, `mail_id` the left part of a Message-ID.
+    `html`, `text` and `links` (ids of the registered ones) are as written, `campaign` the tags that links get as it
+    leaves. `delivery` is what was heard of it afterwards: delivered, undelivered, bounced, complained. `notice`: it
+    went to one of us about the person (STEP_6, STEP_10, STEP_11); where a follow-up is told of, `effect` is its id.
+    `segments` are those of an SMS, `mail_id` the left part of a Message-ID.
     """
 
     __tablename__ = "message"
@@ -257,6 +259,7 @@ class MessageRow(SQLModel, table=True):
     html: str = ""
     headers: dict[str, str] = Field(sa_type=Json, default_factory=no_keys)
     links: list[str] = Field(sa_type=Json, default_factory=no_items)
+    campaign: dict[str, str] = Field(sa_type=Json, default_factory=no_keys, sa_column_kwargs={"server_default": "{}"})
     segments: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     state: EffectStatus = Field(default=EffectStatus.PLANNED, sa_type=Choice(EffectStatus))
     delivery: str | None = None

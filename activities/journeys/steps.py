@@ -390,4 +390,4 @@ class Steps:
         row.to = ", ".join(mailbox.address for mailbox in (sent.to, *sent.also))
         row.sender, row.subject, row.html = sent.sender.address, sent.subject, sent.html
         row.content, row.mail_id = getattr(step, "content", None) or "", mail_id(effect)
-        row.links = sorted(sent.links.values())
+        row.links, row.campaign = sorted(sent.links.values()), dict(sent.campaign)

@@ -59,9 +59,9 @@ def compose(
     }
     if email.reply_to is not None:
         fields["Reply-To"] = encode_mailbox(email.reply_to)
-    unsubscribe_url = f"{public_url}/u/{tokens.unsubscribe(email.message)}"
+    tracker = Tracker(public_url, tokens, email.message, email.links, email.campaign)
     if email.unsubscribe:
-        fields["List-Unsubscribe"] = f"<{unsubscribe_url}>"
+        fields["List-Unsubscribe"] = f"<{tracker.unsubscribe_url()}>"
         fields["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
 
     addresses = [sender, fields["To"], fields.get("Reply-To", "")]
@@ -70,15 +70,9 @@ def compose(
     for name, value in fields.items():
         message[name] = value
 
-    tracker = Tracker(public_url, tokens, email.message, email.links, email.campaign)
-    track = tracker if email.tracked else _untracked
-    html = _encodable(email.html)
-    text = _encodable(email.text) or plain_text(html)
-    message.set_content(track_text(text, track).replace(UNSUBSCRIBE, unsubscribe_url))
+    text, html = bodies(email.text, email.html, tracker, tracked=email.tracked)
+    message.set_content(text)
     if html:
-        html = track_html(_with_inline_css(html), track).replace(UNSUBSCRIBE, escape(unsubscribe_url))
-        if email.tracked:
-            html = _with_pixel(html, f"{public_url}/o/{tokens.open(email.message)}")
         message.add_alternative(html, subtype="html")
     if attachments:
         message.make_mixed()
@@ -88,6 +82,19 @@ def compose(
         part["Content-Disposition"] = encode_file_name(file.name)
         message.attach(part)
     return message
+
+
+def bodies(text: str, html: str, tracker: Tracker, *, tracked: bool) -> tuple[str, str]:
+    """Text and HTML as they leave, of what was written: links tracked, styles inlined, text made from HTML alone."""
+    track = tracker if tracked else _untracked
+    html = _encodable(html)
+    text = _encodable(text) or plain_text(html)
+    unsubscribe_url = tracker.unsubscribe_url()
+    text = track_text(text, track).replace(UNSUBSCRIBE, unsubscribe_url)
+    if html:
+        html = track_html(_with_inline_css(html), track).replace(UNSUBSCRIBE, escape(unsubscribe_url))
+        html = _with_pixel(html, tracker.open_url()) if tracked else html
+    return text, html
 
 
 def message_id(key: str, sender: str) -> str:

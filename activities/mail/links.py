@@ -22,7 +22,10 @@ _URL_IN_TEXT = re.compile(r"https?://[^\s<>\"\[\]]+", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Tracker:
-    """Turns a link's target into its tracked address. A URL that cannot be understood is left as it is."""
+    """Turns a link's target into its tracked address. A URL that cannot be understood is left as it is.
+
+    `links` maps the URLs of registered links to ids, `campaign` holds the tags that are appended to targets.
+    """
 
     public_url: str
     tokens: Tokens
@@ -40,6 +43,14 @@ class Tracker:
         except ValueError:
             return url
         return f"{self.public_url}/t/{self.tokens.click(self.message, self.links.get(url, ''), target)}"
+
+    def open_url(self) -> str:
+        """Of the picture that tells that the mail was opened."""
+        return f"{self.public_url}/o/{self.tokens.open(self.message)}"
+
+    def unsubscribe_url(self) -> str:
+        """Where the recipient turns away."""
+        return f"{self.public_url}/u/{self.tokens.unsubscribe(self.message)}"
 
 
 def with_campaign(url: str, campaign: Mapping[str, str]) -> str:

@@ -5,16 +5,19 @@ whether the mail left: the follow-up stands in the diary all the same.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session, col
 
 from activities.crm.associates import diary
+from activities.crm.groups import lock_people
 from activities.definitions import Definitions
 from activities.life.brakes import holds
+from activities.mail.compose import mail_id
 from activities.responses.outbox import AT_ONCE, LATER, Outgoing, next_try
 from flows.definition import EmailSettings, Flow
 from flows.ports import Done, Email, Mailbox, NotDone, Silence
@@ -24,11 +27,16 @@ from flows.senders import FixedSender
 from store.columns import new_id
 from store.database import lock_flow
 from store.flows import FlowRow, FlowStatus
+from store.journeys import EffectStatus, MessageRow
 from store.library import FormRow, LinkRow
 from store.people import Associate, Person
 from store.work import FollowUp
 
 log = structlog.get_logger(__name__)
+
+_OF_FOLLOW_UP = col(MessageRow.effect) == bindparam("follow_up")
+_MESSAGE = select(MessageRow).where(_OF_FOLLOW_UP)
+_STATES = {Done: EffectStatus.DONE, NotDone: EffectStatus.FAILED, Silence: EffectStatus.UNKNOWN}
 
 
 class Notices:
@@ -44,6 +52,13 @@ class Notices:
 
     def settle(self, session: Session, sent: Outgoing, outcome: Done | NotDone | Silence, now: datetime) -> None:
         """Told, or to be told later."""
+        # The person first, as everywhere: whoever erases them takes the message along.
+        people = session.scalars(select(col(MessageRow.person)).where(_OF_FOLLOW_UP), {"follow_up": sent.key})
+        lock_people(session, people)
+        message = session.scalar(_MESSAGE, {"follow_up": sent.key})
+        if message is not None:
+            message.state = _STATES[type(outcome)]
+            message.headers = dict(outcome.data) if isinstance(outcome, Done) else {}
         if isinstance(outcome, Done):
             return
         at = next_try(sent.since, outcome, now) if isinstance(outcome, NotDone) else None
@@ -58,6 +73,7 @@ class Notices:
         row = session.get(FollowUp, key)
         if row is None:
             return None
+        lock_people(session, [row.person])
         lock_flow(session, row.flow)
         flow = session.get(FlowRow, row.flow)
         row = session.get(FollowUp, key, with_for_update=True, populate_existing=True)
@@ -73,7 +89,22 @@ class Notices:
         if owner is None or owner.email is None or person is None or (flow is None and row.flow):
             return None
         source = self._definitions.current(session, flow).flow if flow is not None else _acting(session, row.step)
-        return Outgoing(row.id, row.created_at, _email(source, row, owner, person))
+        return Outgoing(row.id, row.created_at, _kept(session, row, _email(source, row, owner, person), now))
+
+
+def _kept(session: Session, row: FollowUp, email: Email, now: datetime) -> Email:
+    """The mail under the id by which it can be read back: as a message of the step that made the follow-up."""
+    message = session.scalar(_MESSAGE, {"follow_up": row.id})
+    if message is None:
+        message = MessageRow(
+            id=email.message, effect=row.id, channel="email", person=row.person, participant=row.participant,
+            flow=row.flow, step=row.step, notice=True, mail_id=mail_id(row.id), to="", sender="", at=now,
+        )  # fmt: skip
+        session.add(message)
+    message.at, message.state = now, EffectStatus.PLANNED
+    message.to, message.sender = email.to.address, email.sender.address
+    message.subject, message.text = email.subject, email.text
+    return replace(email, message=message.id)
 
 
 def _acting(session: Session, step: str) -> Flow:

@@ -26,6 +26,6 @@ def message_of(email: Email, effect: str, person: str, source: str, content: str
     return MessageRow(
         id=email.message, effect=effect, channel="email", person=person, participant="", flow="", step=source,
         content=content, to=email.to.address, sender=email.sender.address, subject=email.subject, text=email.text,
-        html=email.html, mail_id=mail_id(effect), transactional=True, at=now,
+        html=email.html, mail_id=mail_id(effect), transactional=True, at=now, campaign=dict(email.campaign),
         links=sorted(link for url, link in email.links.items() if url in email.html or url in email.text),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from activities.crm.kinds import CategoryIn, FollowUpTypeIn, RequestTypeIn, Sale
 from activities.crm.nouns import ASSOCIATES, CATEGORIES, FOLLOW_UP_TYPES, REQUEST_TYPES, SALE_TYPES
 from activities.crm.tasks import FollowUpIn
 from flows.outcome import Reason
+from store.journeys import EffectStatus
 from store.people import Associate
 from store.work import FollowUp, RequestRow, Sale
 from tests.rules.given import company, left
@@ -162,6 +163,14 @@ async def test_STEP_6_the_owner_is_told_once_and_not_while_the_flow_is_paused(wo
     await eventually(lambda: _inbox(world), lambda mails: len(mails) == 2)
     assert [row.tell_at for row in await made(world, FollowUp, flow)] == [None, None]
     assert len({mail["Message-ID"] for mail in world.inbox.mails}) == 2
+    told = await eventually(
+        lambda: world.messages(flow=flow), lambda all: {each.state for each in all} == {EffectStatus.DONE}
+    )
+    assert [(each.person, each.participant, each.step, each.to, each.notice) for each in told] == [
+        (row.person, row.participant, row.step, "liv@fjord.example", True) for row in await made(world, FollowUp, flow)
+    ]
+    assert (told[0].subject, told[0].text.splitlines()) == (mail["Subject"], text.splitlines())
+    assert told[0].headers["Message-ID"] == mail["Message-ID"]
 
 
 async def _inbox(world: World) -> list[Any]:
