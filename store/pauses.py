@@ -1,8 +1,8 @@
-"""When flows and participants were paused."""
+"""When flows, participants and channels were paused."""
 
 from datetime import datetime
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from store.columns import Moment
@@ -10,6 +10,8 @@ from store.columns import Moment
 
 class PauseRow(SQLModel, table=True):
     """One pause: of a participant, of a flow (`participant` empty), or of all flows (`flow` empty too) (LIFE_12).
+
+    With a `channel`, it is of that channel in all flows (LIFE_16).
 
     Where waits stand still during a pause, a waking journey adds what it slept through. `ended_at` None: it lasts.
     """
@@ -20,5 +22,6 @@ class PauseRow(SQLModel, table=True):
     number: int | None = Field(default=None, primary_key=True)
     flow: str = ""
     participant: str = ""
+    channel: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
     began_at: datetime = Field(sa_type=Moment)
     ended_at: datetime | None = Field(default=None, sa_type=Moment)

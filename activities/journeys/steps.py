@@ -31,8 +31,8 @@ from store.journeys import EffectRow, EffectStatus, MessageRow
 from workflows.contract import STEP_ATTEMPTS, Plan
 from workflows.contract import Done as DonePlan
 
-# After Temporal's own tries: waits that double from a minute to an hour, a day in all beside pauses, then a person has
-# to look.
+# After Temporal's own tries: waits that double from a minute to an hour, a day in all beside pauses and brakes, then a
+# person has to look.
 FIRST_WAIT, LONGEST_WAIT, GIVE_UP = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
 # A pause that the other side asks for is waited out by Temporal's own tries up to this, else by the journey.
 SHORT_PAUSE = timedelta(seconds=30)
@@ -333,7 +333,7 @@ class Steps:
         `asked`: at least as long as the other side asks for.
         """
         first = effect.planned_at
-        if here.now - first - paused(here.session, here.row, first, here.now) >= GIVE_UP:
+        if here.now - first - paused(here.session, here.row, step.channel, first, here.now) >= GIVE_UP:
             text = f"tried {effect.tries} times since {first:%Y-%m-%d %H:%M} UTC without success"
             return self._given_up(here, step, text)
         rounds = max(0, effect.tries - STEP_ATTEMPTS)

@@ -51,8 +51,7 @@ def pause(session: Session, brake: Brake, now: datetime) -> None:
     row = _locked(session, now)
     if brake not in row.paused:
         row.paused, row.changed_at = [*row.paused, brake], now
-        if brake == ALL:
-            pauses.begin(session, now)
+        pauses.begin(session, now, channel=_channel(brake))
 
 
 def resume(session: Session, brake: Brake, now: datetime) -> None:
@@ -60,12 +59,15 @@ def resume(session: Session, brake: Brake, now: datetime) -> None:
     row = _locked(session, now)
     if brake in row.paused:
         row.paused, row.changed_at = [each for each in row.paused if each != brake], now
-        if brake == ALL:
-            pauses.end(session, now)
+        pauses.end(session, now, channel=_channel(brake))
         _release(session, now)
 
 
 GIVE: Mapping[BrakeCommand, Callable[[Session, Brake, datetime], None]] = {"pause": pause, "resume": resume}
+
+
+def _channel(brake: Brake) -> str:
+    return "" if brake == ALL else brake
 
 
 def _locked(session: Session, now: datetime) -> BrakeRow:

@@ -11,25 +11,25 @@ from sqlalchemy import or_, select, update
 from sqlmodel import Session, col
 
 from flows.definition import Flow
+from flows.steps.base import Channel
 from store.journeys import ParticipantRow
 from store.pauses import PauseRow
 
 
-def begin(session: Session, now: datetime, *, flow: str = "", participant: str = "") -> None:
-    """A pause begins: of a participant, of a flow, or of all flows."""
-    session.add(PauseRow(flow=flow, participant=participant, began_at=now))
+def begin(session: Session, now: datetime, *, flow: str = "", participant: str = "", channel: str = "") -> None:
+    """A pause begins: of a participant, of a flow, of a channel in all flows, or of all flows."""
+    session.add(PauseRow(flow=flow, participant=participant, channel=channel, began_at=now))
 
 
-def end(session: Session, now: datetime, *, flow: str = "", participant: str = "") -> None:
+def end(session: Session, now: datetime, *, flow: str = "", participant: str = "", channel: str = "") -> None:
     """It ends, if there is one."""
-    lasting = update(PauseRow).where(
-        col(PauseRow.flow) == flow, col(PauseRow.participant) == participant, col(PauseRow.ended_at).is_(None)
-    )
+    whose = col(PauseRow.flow) == flow, col(PauseRow.participant) == participant, col(PauseRow.channel) == channel
+    lasting = update(PauseRow).where(*whose, col(PauseRow.ended_at).is_(None))
     session.execute(lasting.values(ended_at=now))
 
 
 class Pauses:
-    """The pauses of some flows, and of some of their participants, that ended after a moment, or last."""
+    """The pauses of some flows, of some of their participants and of a channel, that ended after a moment, or last."""
 
     def __init__(
         self,
@@ -37,11 +37,13 @@ class Pauses:
         flows: Iterable[str],
         participants: Iterable[str] = (),
         *,
+        channel: str = "",
         since: datetime | None = None,
     ) -> None:
         query = (
             select(col(PauseRow.flow), col(PauseRow.participant), col(PauseRow.began_at), col(PauseRow.ended_at))
             .where(col(PauseRow.flow).in_(["", *flows]), col(PauseRow.participant).in_(["", *participants]))
+            .where(col(PauseRow.channel).in_(["", channel]))
             .order_by(col(PauseRow.began_at))
         )
         if since is not None:
@@ -49,7 +51,7 @@ class Pauses:
         self._rows = session.execute(query).all()
 
     def frozen(self, flow: str, participant: str, since: datetime, now: datetime) -> timedelta:
-        """For how long this participant's waits have stood still between two moments; pauses that overlap, once."""
+        """For how long this participant has stood still between two moments; pauses that overlap, once."""
         whose = ("", ""), (flow, ""), (flow, participant)
         total, counted = timedelta(), since
         for of_flow, of_participant, began_at, ended_at in self._rows:
@@ -64,12 +66,14 @@ def frozen(session: Session, flow: Flow, row: ParticipantRow, now: datetime) -> 
     """For how long a wait of this participant has stood still since it came to its step."""
     if flow.settings.waits_during_pause == "keep":
         return timedelta()
-    return paused(session, row, row.since, now)
+    return Pauses(session, [row.flow], [row.id], since=row.since).frozen(row.flow, row.id, row.since, now)
 
 
-def paused(session: Session, row: ParticipantRow, since: datetime, now: datetime) -> timedelta:
-    """For how long this participant has been paused between two moments, alone or with its flow."""
-    return Pauses(session, [row.flow], [row.id], since=since).frozen(row.flow, row.id, since, now)
+def paused(session: Session, row: ParticipantRow, channel: Channel, since: datetime, now: datetime) -> timedelta:
+    """For how long this participant could do nothing by this channel between two moments: paused alone or with its
+    flow, or the channel was."""
+    found = Pauses(session, [row.flow], [row.id], channel=channel, since=since)
+    return found.frozen(row.flow, row.id, since, now)
 
 
 def frozen_for_all(

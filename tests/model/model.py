@@ -82,13 +82,16 @@ class Model(Journeys):
         super().settle(now)
 
     def passes(self, time: timedelta) -> None:
-        """LIFE_12: for who is paused this time does not count among the day of tries, nor where waits stand still."""
+        """LIFE_12, LIFE_16: for who is paused this time does not count among the day of tries, nor where waits stand
+        still; a brake on the channel stops the tries alone."""
         for flow, life in self.flows.items():
             if self.paused(flow):
                 life.still += time
         for one in self.everyone:
-            if one.paused or self.paused(one.flow):
-                one.rested += time if self.flows[one.flow].design.freeze else timedelta()
+            paused = one.paused or self.paused(one.flow)
+            if paused and self.flows[one.flow].design.freeze:
+                one.rested += time
+            if paused or "sms" in self.brakes:
                 one.planned = one.planned and one.planned + time
 
     # --- what befalls people ------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from tests.support.running import Running, expect, problem, running
 from tests.support.waiting import eventually
 from tests.support.world import World, mail, now, wait
 
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+WAITING = ("first", "waiting")
 TAG = {"id": "tag", "kind": "update_person", "set": {"person.category": "customer"}}
 
 
@@ -154,6 +155,30 @@ async def test_LIFE_14_16_a_brake_for_later_waits_for_its_time_and_ends_at_anoth
         await swept(world, ends, monkeypatch)
         assert (await ferd.get("/brakes"))["paused"] == []
     await world.until(participant, status=Status.FINISHED)
+    assert world.inbox.subjects == ["first"]
+
+
+async def test_LIFE_16_SAFE_3_a_brake_on_the_channel_does_not_count_among_the_day_of_tries(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail server was away when mail was paused: who is tried again after it has the rest of the day."""
+    flow = await world.flow("tries", mail("first"))
+    world.inbox.answer = "451 come back later"
+    participant = await world.enrol(flow)
+    await world.forward(flow, participant, 10 * MINUTE)
+    [effect] = await world.effects(participant)
+    begins, ends = effect.planned_at + 10 * MINUTE, effect.planned_at + 2 * DAY
+    before = (await world.journal(participant)).count(WAITING)
+    async with running(world) as ferd:
+        await ferd.post("/channels/email/pause", {"at": begins.isoformat()})
+        await ferd.post("/channels/email/resume", {"at": ends.isoformat()})
+        await swept(world, begins, monkeypatch)
+        await world.forward(flow, participant, 2 * DAY)
+        assert (await world.until(participant, holding=True)).held == ["email paused"]
+        await swept(world, ends, monkeypatch)
+        await eventually(lambda: world.journal(participant), lambda lines: lines.count(WAITING) > before)
+    world.inbox.answer = "250 OK"
+    await world.forward(flow, participant, HOUR)
     assert world.inbox.subjects == ["first"]
 
 
