@@ -76,6 +76,11 @@ def paused(session: Session, row: ParticipantRow, channel: Channel, since: datet
     return found.frozen(row.flow, row.id, since, now)
 
 
+def braked(session: Session, channel: Channel, since: datetime, now: datetime) -> timedelta:
+    """For how long nothing could leave by this channel between two moments."""
+    return Pauses(session, [], channel=channel, since=since).frozen("", "", since, now)
+
+
 def frozen_for_all(
     session: Session, flow: Flow, now: datetime, participants: Iterable[str] = ()
 ) -> Callable[[datetime, str], timedelta]:

@@ -13,6 +13,7 @@ from sqlmodel import Session, col
 from activities import ledger
 from activities.crm.embedded import EmbeddedCrm
 from activities.life.brakes import holds
+from activities.life.pauses import braked
 from activities.outside.elsewhere import Elsewhere
 from activities.responses.outbox import AT_ONCE, Outgoing, next_try
 from activities.responses.pending import effect_of, lock_person_of, look_up, repeats, request_of
@@ -59,7 +60,7 @@ class Handing:
         if effect is None:
             effect = effect_of(row, now)
             session.add(effect)
-        elif effect.status is EffectStatus.PLANNED and effect.tries and not self._tries_on(row, effect, now):
+        elif effect.status is EffectStatus.PLANNED and effect.tries and not self._tries_on(session, row, effect, now):
             row.due = None
             _settle(effect, message, EffectStatus.UNKNOWN, now, "no answer: the worker was lost while it acted")
             return None
@@ -79,7 +80,7 @@ class Handing:
         return Outgoing(key, effect.planned_at, request)
 
     def settle(self, session: Session, sent: Outgoing, outcome: Done | NotDone | Silence, now: datetime) -> None:
-        """Write down how it went. What is worth it is tried again for a day."""
+        """Write down how it went. What is worth it is tried again for a day, brakes not counted."""
         lock_person_of(session, sent.key)
         effect, message, row = look_up(session, sent.key)
         if effect is None or row is None:  # erased, or decided by a person
@@ -92,7 +93,7 @@ class Handing:
             return
         silent = isinstance(outcome, Silence)
         _settle(effect, message, EffectStatus.UNKNOWN if silent else EffectStatus.FAILED, now, outcome.text)
-        at = next_try(sent.since, outcome, now)
+        at = self._next_try(session, sent.since, outcome, now)
         if at is not None and (not silent or repeats(row, self._elsewhere)):
             _put_off(session, row, at)
         elif isinstance(outcome, NotDone) and outcome.unreachable:  # nothing that a person could mend
@@ -100,9 +101,15 @@ class Handing:
         else:
             row.due = None
 
-    def _tries_on(self, row: PendingEffect, effect: EffectRow, now: datetime) -> bool:
+    def _tries_on(self, session: Session, row: PendingEffect, effect: EffectRow, now: datetime) -> bool:
         """Whether one is asked for again whose worker was lost: a day has not gone by over it."""
-        return repeats(row, self._elsewhere) and next_try(effect.planned_at, Silence(""), now) is not None
+        at = self._next_try(session, effect.planned_at, Silence(""), now)
+        return repeats(row, self._elsewhere) and at is not None
+
+    def _next_try(
+        self, session: Session, since: datetime, outcome: NotDone | Silence, now: datetime
+    ) -> datetime | None:
+        return next_try(since + braked(session, self._channel, since, now), outcome, now)
 
 
 def _in_turn() -> ColumnElement[bool]:

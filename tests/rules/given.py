@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2
+import pytest
 from sqlmodel import Session
 from temporalio.service import RPCError
 
@@ -116,3 +117,9 @@ def when(field: str, value: object, op: str = "is") -> dict[str, object]:
 
 Doing = Callable[[str], Awaitable[None]]
 """Something that befalls a person."""
+
+
+async def swept(world: World, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker's sweep does at a moment to come."""
+    monkeypatch.setattr(world.core.sweep, "_clock", lambda: at)
+    await world.core.sweep.once()

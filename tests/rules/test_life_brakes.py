@@ -8,13 +8,13 @@ import pytest
 
 from flows.outcome import Status
 from store.journeys import EffectStatus
-from tests.rules.given import DAY, resting
+from tests.rules.given import DAY, HOUR, resting, swept
 from tests.support.dump import contents
 from tests.support.running import Running, expect, problem, running
 from tests.support.waiting import eventually
 from tests.support.world import World, mail, now, wait
 
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 WAITING = ("first", "waiting")
 TAG = {"id": "tag", "kind": "update_person", "set": {"person.category": "customer"}}
 
@@ -123,12 +123,6 @@ async def test_LIFE_16_off_skips_what_a_paused_channel_would_hold(world: World) 
     await world.forward(flow, participant)
     await world.until(participant, status=Status.FINISHED)
     assert world.inbox.mails == []
-
-
-async def swept(world: World, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a worker's sweep does at a moment to come."""
-    monkeypatch.setattr(world.core.sweep, "_clock", lambda: at)
-    await world.core.sweep.once()
 
 
 async def test_LIFE_14_16_a_brake_for_later_waits_for_its_time_and_ends_at_another(

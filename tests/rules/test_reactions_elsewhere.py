@@ -23,7 +23,7 @@ from flows.ports import Port
 from store.journeys import EffectRow
 from store.pending import PendingEffect
 from store.work import RequestRow
-from tests.rules.given import is_member, mailed, person_now
+from tests.rules.given import is_member, mailed, person_now, swept
 from tests.rules.test_crm_elsewhere import superoffice
 from tests.rules.test_step_reactions import INTERESTED, TAGGED, _form, _submit
 from tests.support.backend import Backend, Reply, backend
@@ -233,6 +233,26 @@ async def test_STEP_23_SAFE_2_SAFE_3_a_crm_that_is_down_is_tried_for_a_day_and_w
         expect(200, await _decide(ferd, other["effect"], "not_done"))
     assert await _listed(ferd) == []
     assert await world.stored.count(PendingEffect) == 0
+
+
+async def test_STEP_23_LIFE_16_SAFE_3_a_brake_does_not_count_among_the_day(
+    ferd: Running, crm: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CRM was down when it was paused for a week: what is tried again after that has the rest of the day."""
+    world, begins, ends = ferd.world, now() + timedelta(hours=1), now() + timedelta(days=7)
+    await _form(ferd, "contact", actions=[ASKED])
+    await _submit(ferd, "contact", KARI)
+    crm.reply = lambda call: Reply(503)
+    async with _port(world, crm) as port:
+        await _round(world, port)
+        await ferd.post("/channels/crm/pause", {"at": begins.isoformat()})
+        await ferd.post("/channels/crm/resume", {"at": ends.isoformat()})
+        await swept(world, begins, monkeypatch)
+        await swept(world, ends, monkeypatch)
+        await _round(world, port, timedelta(days=7))
+        assert (await _states(world), await _listed(ferd)) == ([("create_request", "failed", 2)], [])
+        await _round(world, port, timedelta(days=7) + GIVE_UP)
+        assert len(await _listed(ferd)) == 1
 
 
 async def _decide(ferd: Running, effect: str, outcome: str) -> Any:
