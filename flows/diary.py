@@ -73,8 +73,9 @@ class Diary:
                     moment = _quarter(ends)
             if moment + length <= end:
                 return moment
+        minutes = length // timedelta(minutes=1)
         raise NoSuchMomentError(
-            f"There are no {length} free between {earliest:%Y-%m-%d} and {until:%Y-%m-%d}. "
+            f"There are no {minutes} minutes free between {earliest:%Y-%m-%d} and {until:%Y-%m-%d}. "
             "Give the associate more working hours, or choose another."
         )
 

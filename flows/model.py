@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+Id = Annotated[str, StringConstraints(pattern=ID)]
 """The name of a thing that flows refer to: a step, a flow, a content, a selection, a link, a form."""
 
 

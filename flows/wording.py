@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from flows.catalog import suggestion
+from flows.model import ID
 from flows.problems import Place, Problem
 from flows.schema import schema
 
@@ -72,16 +73,17 @@ def _problem(detail: ErrorDetails, place: Place, here: object, data: object) -> 
             remedy = (
                 "Use up to 100 letters a to z, digits, hyphens, dots and underscores; begin with a letter or digit."
             )
+            if detail["ctx"]["pattern"] != ID:
+                remedy = _help(_at(place, data)) or f"Write it in the form {detail['ctx']['pattern']}."
             return Problem(f"“{name}” cannot be {_shown(here)}.", remedy, place)
         case "string_type" if isinstance(here, bool | int | float):
             return Problem(f"“{name}” has to be text, not {_shown(here)}.", "Put it in quotes.", place)
     if not isinstance(here, dict) and any(_const(node, "kind") for node in _at(place, data)):
         return _kind(place, here, data)
-    expected = _EXPECTED.get(detail["type"])
-    if expected:
-        return Problem(f"“{name}” has to be {expected}, not {_shown(here)}.", _help(_at(place, data)), place)
-    what = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return Problem(f"“{name}” has to be {what}, not {_shown(here)}.", _help(_at(place, data)), place)
+    said = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    expected = _EXPECTED.get(detail["type"], said)
+    remedy = _help(_at(place, data)) or f"Write {expected}."
+    return Problem(f"“{name}” has to be {expected}, not {_shown(here)}.", remedy, place)
 
 
 _EXPECTED = {

@@ -303,6 +303,7 @@ class Steps:
         ledger.settle(effect, EffectStatus.DONE, here.now, provider_id=done.provider_id)
         if done.kept:
             here.row.kept = {**here.row.kept, **done.kept}
+            text += f" and kept {', '.join(sorted(done.kept))}"
         here.tell(Line(effect.step, effect.kind, "done", text))
         here.forget()
         if not self._stands_at(here, effect.step) or here.row.generation < here.flow.generation:

@@ -63,7 +63,7 @@ class CallWebhook(Calling):
             values=values,
             keep=self.keep,
         )
-        return Do(request, f"Called {self.endpoint}" + (f" and kept {', '.join(self.keep)}" if self.keep else ""))
+        return Do(request, f"Called {self.endpoint}")
 
     def summary(self) -> str:
         """`Call webhook erp`."""

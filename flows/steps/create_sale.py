@@ -38,7 +38,7 @@ class CreateSale(Owned):
         description="One of the type's stages; or open, sold or lost, for its first of that kind.",
         examples=["open"],
     )
-    amount: int | float | None = Field(
+    amount: float | int | None = Field(
         default=None, ge=0, le=10**12, title="Amount", description="What it is expected to bring.", examples=[12500]
     )
     currency: str | None = Field(

@@ -1,16 +1,15 @@
 """Split: which way a participant goes, by what is known of them or by chance (STEP_15)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flows import conditions, events
 from flows.catalog import Catalog
-from flows.conditions import Condition
-from flows.events import ActionFilter
+from flows.events import ActionFilter, EventFilter, StateFilter
 from flows.facts import Facts
 from flows.model import Strict
 from flows.outcome import HandOver, Reason
@@ -21,7 +20,6 @@ from flows.steps.base import (
     Leave,
     Move,
     action_problems,
-    condition_problems,
     hand_over_problems,
     leaves,
 )
@@ -36,17 +34,18 @@ EVERYONE_ELSE = "everyone else"
 
 
 class SplitBranch(Strict):
-    """One way, and who goes it: exactly one of when, happened and share."""
+    """One way, and who goes it: either when or share."""
 
     name: str = Field(title="Name", description="The branch's name.", examples=["Large companies"])
-    when: Condition | None = Field(
-        default=None, title="When", description="Who matches this, unless an earlier branch took them."
-    )
-    happened: ActionFilter | None = Field(
+    when: ActionFilter | None = Field(
         default=None,
-        title="Happened",
-        description="Who did this since the enrolment, such as clicking a link.",
-        examples=[{"event": "link_clicked", "link": "offer"}, {"event": "form_submitted", "form": "contact-me"}],
+        title="When",
+        description="Who matches this, or did this since the enrolment, unless an earlier branch took them.",
+        examples=[
+            {"field": "company.employees", "op": ">", "value": 200},
+            {"event": "link_clicked", "link": "offer"},
+            {"event": "form_submitted", "form": "contact-me"},
+        ],
     )
     share: Share | None = Field(
         default=None,
@@ -57,6 +56,14 @@ class SplitBranch(Strict):
     steps: "list[Step]" = Field(
         default_factory=list, title="Steps", description="What happens then; afterwards the flow goes on below."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was_saved(cls, given: Any) -> Any:
+        # Flows saved before `when` could be an event said `happened` for that.
+        if isinstance(given, Mapping) and "happened" in given and "when" not in given:
+            return {"when" if name == "happened" else name: value for name, value in given.items()}
+        return given
 
 
 class EveryoneElse(Strict):
@@ -88,11 +95,8 @@ class Split(BaseStep):
                 slice_end += branch.share.fraction
                 if drawn < slice_end:
                     return Into(index, f"{branch.name}: drawn for {branch.share}")
-            elif branch.when is not None:
-                if conditions.holds(branch.when, facts, flow.zone):
-                    return Into(index, f"{branch.name}: {conditions.because(branch.when, facts, flow.zone)}")
-            elif branch.happened is not None and _happened(branch.happened, flow, facts):
-                return Into(index, f"{branch.name}: {events.words(branch.happened)}")
+            elif branch.when is not None and (why := _because(branch.when, flow, facts)):
+                return Into(index, f"{branch.name}: {why}")
         if self.everyone_else.exit is not None:
             return Leave(Reason.EVERYONE_ELSE, "No branch matched: everyone else exits", self.everyone_else.exit)
         return Into(len(self.branches), "Everyone else: no branch matched")
@@ -128,11 +132,11 @@ class Split(BaseStep):
         shared, everyone_taken = Fraction(0), False
         for index, branch in enumerate(self.branches):
             here = ("branches", index)
-            given = [name for name in ("when", "happened", "share") if getattr(branch, name) is not None]
+            given = [name for name in ("when", "share") if getattr(branch, name) is not None]
             if len(given) != 1:
                 yield Problem(
                     f"Branch “{branch.name}” says {' and '.join(given) if given else 'nothing'} of who goes there.",
-                    "Give exactly one of when, happened and share.",
+                    "Give exactly one of when and share.",
                     here,
                 )
             if branch.name in names:
@@ -156,9 +160,7 @@ class Split(BaseStep):
                     )
                 everyone_taken = shared >= 1
             if branch.when is not None:
-                yield from condition_problems(branch.when, catalog, *here, "when")
-            if branch.happened is not None:
-                yield from action_problems(branch.happened, catalog, *here, "happened")
+                yield from action_problems(branch.when, catalog, *here, "when")
         others = self.everyone_else
         if others.exit is not None and others.steps:
             yield Problem(
@@ -175,9 +177,11 @@ def draw(person: str, split: str) -> Fraction:
     return Fraction(int.from_bytes(digest[:8]), 2**64)
 
 
-def _happened(wanted: ActionFilter, flow: "Flow", facts: Facts) -> bool:
-    types = events.event_types(wanted)
-    if not types:
-        return events.matches(wanted, None, facts, flow.zone)
-    happenings = facts.records.happenings(types, facts.enrolled_at)
-    return any(events.matches(wanted, happening, facts, flow.zone) for happening in happenings)
+def _because(wanted: ActionFilter, flow: "Flow", facts: Facts) -> str:
+    """Why the person is among those that are wanted; empty if not."""
+    if not isinstance(wanted, EventFilter):
+        condition = wanted.condition if isinstance(wanted, StateFilter) else wanted
+        return conditions.because(condition, facts, flow.zone) if conditions.holds(condition, facts, flow.zone) else ""
+    happenings = facts.records.happenings(events.event_types(wanted), facts.enrolled_at)
+    did = any(events.matches(wanted, happening, facts, flow.zone) for happening in happenings)
+    return events.words(wanted) if did else ""

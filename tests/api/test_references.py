@@ -10,7 +10,7 @@ from pydantic import SecretStr, TypeAdapter
 from temporalio.testing import WorkflowEnvironment
 
 from flows.definition import Flow
-from flows.events import EVENTS
+from flows.events import EVENTS, NARROWING
 from flows.steps import KINDS, Step
 from store.pulling import FieldItemRow
 from tests.support.databases import SqliteDatabases
@@ -89,7 +89,7 @@ def wrong(place: Place, within: str = "") -> Any:
         beside = {"op": "is", "value": "x"}
     elif within == "branches":
         beside = {"name": "One"}
-    elif within in ("actions", "happened", "triggers", "any") and name not in ("event", "condition", "member_of"):
+    elif within in ("actions", "when", "triggers", "any") and name in (*NARROWING, "when"):
         beside = {"event": next((event for event, kind in EVENTS.items() if name in kind.keys), "order.placed")}
     return {**beside, name: wrong(rest, name)}
 

@@ -194,7 +194,7 @@ def _splits(draw: DrawFn, ids: "count[int]", depth: int) -> _Data:
     for number in range(draw(st.integers(1, 3))):
         who = draw(
             st.fixed_dictionaries({"when": CONDITIONS})
-            | st.fixed_dictionaries({"happened": EVENTS})
+            | st.fixed_dictionaries({"when": EVENTS})
             | st.fixed_dictionaries({"share": st.integers(1, 33).map("{} percent".format)})
         )
         branches.append({"name": f"Branch {number}", **who, "steps": draw(sequences(ids, depth))})

@@ -101,7 +101,7 @@ def test_LIFE_2_a_good_flow_has_no_problems() -> None:
             "one branch for each",
         ),
         (step("split"), "/branches", "no branches", "Add at least one"),
-        (step("split", branches=[branch()]), "/branches/0", "nothing", "exactly one of when, happened and share"),
+        (step("split", branches=[branch()]), "/branches/0", "nothing", "exactly one of when and share"),
         (
             step("split", branches=[branch(share="5 percent", when={"member_of": "staff"})]),
             "/branches/0",

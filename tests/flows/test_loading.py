@@ -88,7 +88,12 @@ def test_SAFE_5_a_flow_with_anything_in_any_place_is_read_or_explained(
 
     assert (loaded.flow is None) == bool(loaded.problems)
     assert len({problem.where for problem in loaded.problems}) == len(loaded.problems)
-    assert all(problem.what and problem.line for problem in loaded.problems)
+    assert all(problem.what and problem.remedy and problem.line for problem in loaded.problems)
+
+
+INCREASE = "/steps/0/increase"
+SALE = "{id: b, kind: create_sale, "
+UPDATE = "{id: b, kind: update_person, increase: "
 
 
 @pytest.mark.parametrize(
@@ -102,6 +107,9 @@ def test_SAFE_5_a_flow_with_anything_in_any_place_is_read_or_explained(
         ("id: a\nsteps:\n- hello", 3, 3, "/steps/0", "not “hello”", "Write id and kind"),
         ("id: a\nsteps:\n- {id: b, kind: wait, fro: 1 day}", 3, 23, "/steps/0/fro", "“fro” in wait", "mean “for”?"),
         ("id: a\nsteps:\n- {id: b, kind: wait, for: 1 dya}", 3, 23, "/steps/0/for", "not a duration", "3 days"),
+        (f"id: a\nsteps:\n- {SALE}currency: nok}}", 3, 30, "/steps/0/currency", "cannot be “nok”", "three letters"),
+        (f"id: a\nsteps:\n- {SALE}amount: much}}", 3, 30, "/steps/0/amount", "has to be a number", "bring"),
+        (f"id: a\nsteps:\n- {UPDATE}{{person.custom.n: x}}}}", 3, 43, f"{INCREASE}/person.custom.n", "number", "Write"),
         ("id: a\nemail: {consent: requird}", 2, 9, "/email/consent", "“requird”", "mean “required”?"),
         ("id: a\nenrolment: {once: perhaps}", 2, 13, "/enrolment/once", "true or false", "took part"),
         ("id: a\nenrolment: {filter: {feld: x}}", 2, 13, "/enrolment/filter", "not a condition", "{field:"),

@@ -41,10 +41,10 @@ async def test_STEP_15_the_first_branch_that_matches_is_taken_then_all_go_on_bel
             branch("large", when=when("company.employees", 200, ">")),
             branch("norwegian", when=when("person.country", "NO")),
             branch("vip", when={"member_of": "vip"}),
-            branch("rich", happened={**submitted, "when": when("form.budget", 1000, ">=")}),
-            branch("writer", happened=submitted),
-            branch("clicker", happened={"event": "link_clicked", "link": "offer"}),
-            branch("any-click", happened={"event": "link_clicked"}),
+            branch("rich", when={**submitted, "when": when("form.budget", 1000, ">=")}),
+            branch("writer", when=submitted),
+            branch("clicker", when={"event": "link_clicked", "link": "offer"}),
+            branch("any-click", when={"event": "link_clicked"}),
             everyone_else={"steps": [tag("others")]},
         ),
         mail("below"),
@@ -80,7 +80,7 @@ async def test_STEP_15_a_split_sees_the_action_that_ended_the_wait_before_it(wor
         mail("ask", content="offer"),
         {"id": "answer", "kind": "wait_for_action", "actions": [click]},
         mail("thanks"),
-        split(branch("clicker", happened={**click, "link": "offer"})),
+        split(branch("clicker", when={**click, "link": "offer"})),
     )
     person = await world.person()
     participant = await world.enrol(flow, person)

@@ -74,7 +74,9 @@ async def test_STEP_22_what_is_kept_decides_later_and_fills_merge_tags(world: Wo
     flow = await world.flow("keep", step, {"id": "split", "kind": "split", "branches": [high]})
     participant = await world.enrol(flow)
     assert await left(world, participant) is Reason.COMPLETED
-    assert (await world.participant(participant)).kept == {"score": 81.5, "code": "SUMMER"}
+    called = await world.participant(participant)
+    assert called.kept == {"score": 81.5, "code": "SUMMER"}
+    assert "Called erp and kept code, score" in [line.text for line in called.journal]
     (sent,) = world.inbox.mails
     assert sent["Subject"] == "high"
     assert "Use SUMMER" in str(sent.get_content())

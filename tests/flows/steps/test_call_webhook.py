@@ -23,7 +23,7 @@ def test_STEP_22_the_request_holds_what_the_step_names() -> None:
     assert flow.steps[0].summary() == "Call webhook erp"
     move = flow.steps[0].enter(flow, standing())
     assert isinstance(move, Do)
-    assert move.text == "Called erp and kept score"
+    assert move.text == "Called erp"
     assert move.request == CallWebhook(
         "erp", "f", "c", "participant-1", "p1", MONDAY, {"name": "Åse in f", "n": 1}, {"score": "score"}
     )

@@ -59,7 +59,7 @@ def test_STEP_15_an_exit_for_everyone_else_may_lead_nowhere() -> None:
     ],
 )
 def test_STEP_15_what_the_person_did_since_the_enrolment(wanted: Any, happened: Any) -> None:
-    did = {"name": "Did", "happened": wanted}
+    did = {"name": "Did", "when": wanted}
     before = event(happened.type, MONDAY - timedelta(days=1), **happened.data)
 
     assert taken(standing(happened=[happened]), did) == 0
@@ -67,9 +67,16 @@ def test_STEP_15_what_the_person_did_since_the_enrolment(wanted: Any, happened: 
     assert taken(standing(), did) == 1
 
 
+def test_STEP_15_a_flow_that_was_saved_with_the_former_name_of_an_event_is_read() -> None:
+    did = {"name": "Did", "happened": {"event": "link_clicked"}}
+
+    assert taken(standing(happened=[event("link_clicked", MONDAY)]), did) == 0
+    assert taken(standing(), did) == 1
+
+
 def test_STEP_15_each_branch_may_have_its_link() -> None:
-    a = {"name": "A", "happened": {"event": "link_clicked", "link": "a"}}
-    b = {"name": "B", "happened": {"event": "link_clicked", "link": "b"}}
+    a = {"name": "A", "when": {"event": "link_clicked", "link": "a"}}
+    b = {"name": "B", "when": {"event": "link_clicked", "link": "b"}}
 
     assert taken(standing(happened=[event("link_clicked", MONDAY, link="b")]), a, b) == 1
 
