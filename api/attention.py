@@ -10,7 +10,7 @@ from activities.crm.models import Incoming
 from activities.desk import attention
 from api.engine import EngineDep
 from api.flows import find
-from api.paging import Page, PagingDep
+from api.paging import OnlyId, Page, PagingDep
 from api.participants import EffectPublic
 from api.resource import problems
 from flows.model import Id
@@ -73,8 +73,8 @@ class AttendedPublic(BaseModel):
 async def list_attention(
     engine: EngineDep,
     paging: PagingDep,
-    flow: Annotated[Id | None, Query(description="Only of this flow.")] = None,
-    step: Annotated[Id | None, Query(description="Only of this step.")] = None,
+    flow: Annotated[OnlyId, Query(description="Only of this flow.")] = None,
+    step: Annotated[OnlyId, Query(description="Only of this step.")] = None,
 ) -> Page[AttentionPublic]:
     """Effects of which a person has to say whether they happened, then participants that are held."""
     found = await engine.db.read(lambda session: attention.entries(session, paging.after, paging.limit + 1, flow, step))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlmodel import Session
 
 from activities.life import brakes, scheduled_brakes
@@ -32,6 +32,10 @@ class BrakeIn(CommandIn):
 
 
 At = Annotated[str | None, Query(description="As `at` in the body.", examples=["2026-12-01T08:00+01:00"])]
+
+_WORDS = {"mail": "email", "webhooks": "webhook"}
+PathChannel = Annotated[Channel, BeforeValidator(lambda given: _WORDS.get(given.lower(), given.lower()))]
+"""A channel, also by the word that LIFE_16 has for it: mail, SMS, CRM, webhooks."""
 
 
 class ScheduledBrakePublic(BaseModel):
@@ -86,7 +90,7 @@ async def resume_all(engine: EngineDep, body: BrakeIn | None = None, at: At = No
     responses=problems(413, 415, 422),
 )
 async def pause_channel(
-    engine: EngineDep, channel: Channel, body: BrakeIn | None = None, at: At = None
+    engine: EngineDep, channel: PathChannel, body: BrakeIn | None = None, at: At = None
 ) -> BrakesPublic:
     """Whoever comes to a step that acts through it is held there. No such effect begins after the answer."""
     return await _give(engine, "pause", channel, later(at, body))
@@ -99,7 +103,7 @@ async def pause_channel(
     responses=problems(413, 415, 422),
 )
 async def resume_channel(
-    engine: EngineDep, channel: Channel, body: BrakeIn | None = None, at: At = None
+    engine: EngineDep, channel: PathChannel, body: BrakeIn | None = None, at: At = None
 ) -> BrakesPublic:
     """Whom it held goes on, where nothing else holds them."""
     return await _give(engine, "resume", channel, later(at, body))

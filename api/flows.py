@@ -21,7 +21,7 @@ from api.engine import Engine, EngineDep
 from api.errors import NotAllowed
 from api.flow_files import REQUEST_BODY, places, read_flow
 from api.idempotency import IdempotencyDep
-from api.paging import Page, PagingDep
+from api.paging import EMPTY_IS_ANY, Page, PagingDep
 from api.resource import PREFIX, PathId, problems
 from flows import checks
 from flows.definition import Flow
@@ -194,11 +194,14 @@ async def list_flows(
     engine: EngineDep,
     paging: PagingDep,
     archived: Annotated[bool, Query(description="Those in the archive instead.")] = False,
+    status: Annotated[FlowStatus | None, EMPTY_IS_ANY, Query(description="Only those.")] = None,
 ) -> Page[FlowSummary]:
     """All but archived and deleted ones."""
 
     def look(session: Session) -> Page[FlowSummary]:
         query = select(FlowRow).where(col(FlowRow.archived) == archived, ~col(FlowRow.deleted))
+        if status is not None:
+            query = query.where(col(FlowRow.status) == status)
         query = query.where(col(FlowRow.id) > paging.after)
         rows = session.scalars(query.order_by(col(FlowRow.id)).limit(paging.limit + 1)).all()
         return paging.page(rows, lambda row: FlowSummary(**_summary(engine, session, row)), lambda row: row.id)

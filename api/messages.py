@@ -12,9 +12,8 @@ from sqlmodel import Session, col
 from activities.mail.compose import bodies
 from activities.mail.links import Tracker
 from api.engine import Engine, EngineDep
-from api.paging import Page, PagingDep
+from api.paging import OnlyId, Page, PagingDep
 from api.resource import problems
-from flows.model import Id
 from store.journeys import EffectStatus, MessageRow
 from store.library import LinkRow
 
@@ -52,9 +51,9 @@ class MessagePublic(BaseModel):
 async def list_messages(
     engine: EngineDep,
     paging: PagingDep,
-    person: Annotated[Id | None, Query(description="Only to this person.")] = None,
-    flow: Annotated[Id | None, Query(description="Only from this flow.")] = None,
-    participant: Annotated[Id | None, Query(description="Only in this participation.")] = None,
+    person: Annotated[OnlyId, Query(description="Only to this person.")] = None,
+    flow: Annotated[OnlyId, Query(description="Only from this flow.")] = None,
+    participant: Annotated[OnlyId, Query(description="Only in this participation.")] = None,
 ) -> Page[MessagePublic]:
     """In the order in which they were made."""
     query = select(MessageRow).where(col(MessageRow.id) > paging.after)

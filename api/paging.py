@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from api.errors import ProblemDetail, Unprocessable
+from flows.model import Id
 
 Row = TypeVar("Row")
 Item = TypeVar("Item", bound=BaseModel)
@@ -47,6 +48,13 @@ class Paging:
         more = len(rows) > self.limit
         kept = rows[: self.limit]
         return Page(items=[item(row) for row in kept], next_cursor=_encode(key(kept[-1])) if more else None)
+
+
+EMPTY_IS_ANY = BeforeValidator(lambda given: None if given == "" else given)
+"""Of a list's filter: `?status=&step=` narrows by neither, as a form with empty fields sends it."""
+
+OnlyId = Annotated[Id | None, EMPTY_IS_ANY]
+"""A filter by what has this id."""
 
 
 def _paging(

@@ -14,10 +14,9 @@ from activities.journeys.standing import Standing, UnknownParticipant
 from activities.journeys.untils import untils
 from api.engine import Engine, EngineDep
 from api.flows import find
-from api.paging import Page, Paging, PagingDep
+from api.paging import EMPTY_IS_ANY, OnlyId, Page, Paging, PagingDep
 from api.resource import PathId, problems
 from flows.experiment import Arm
-from flows.model import Id
 from flows.outcome import Reason, Status
 from store.flows import FlowRow
 from store.journeys import EffectRow, EffectStatus, JournalRow, ParticipantRow
@@ -116,8 +115,8 @@ async def list_in_flow(
     engine: EngineDep,
     paging: PagingDep,
     flow: PathId,
-    status: Annotated[Status | None, Query(description="Only those.")] = None,
-    step: Annotated[Id | None, Query(description="Only those who stand, or stood last, at this step.")] = None,
+    status: Annotated[Status | None, EMPTY_IS_ANY, Query(description="Only those.")] = None,
+    step: Annotated[OnlyId, Query(description="Only those who stand, or stood last, at this step.")] = None,
 ) -> Page[ParticipantPublic]:
     """In the order in which they came."""
     query = _query().where(col(ParticipantRow.flow) == flow)
@@ -137,8 +136,8 @@ async def list_in_flow(
 async def list_all(
     engine: EngineDep,
     paging: PagingDep,
-    person: Annotated[Id | None, Query(description="Only this person's.")] = None,
-    flow: Annotated[Id | None, Query(description="Only in this flow.")] = None,
+    person: Annotated[OnlyId, Query(description="Only this person's.")] = None,
+    flow: Annotated[OnlyId, Query(description="Only in this flow.")] = None,
 ) -> Page[ParticipantPublic]:
     """Over all flows, in the order in which they began."""
     query = _query()

@@ -81,7 +81,11 @@ def _stale(error: StaleEdit) -> ApiProblem:
 
 def _command_refused(error: CommandRefused) -> ApiProblem:
     now = ", ".join(error.allowed)
-    remedy = f"Commands allowed now: {now}." if now else "No command is allowed any more."
+    remedy = (
+        f"Commands allowed now: {now}."
+        if now
+        else "No command is allowed any more; duplicate it, or make a new version of it."
+    )
     if error.command == "delete":
         first = " or ".join(error.first)
         remedy = f"First {first} it, then delete it." if first else f"It stays in the record; archive it. {remedy}"

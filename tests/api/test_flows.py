@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.support.running import Running, expect, problem
 from tests.support.world import mail, wait
 
@@ -111,6 +113,34 @@ async def test_lists_come_in_pages(still_ferd: Running) -> None:
     assert rest["next_cursor"] is None
 
 
+async def test_lists_are_narrowed_by_what_is_said_and_by_nothing_that_is_empty(still_ferd: Running) -> None:
+    """CONTRACT: `?status=&step=` and `?person=&flow=`; a program may send those that it leaves empty."""
+    world = still_ferd.world
+    flow = await world.flow("welcome", wait("rest", "1 day"))
+    await still_ferd.save(file("draft"))
+    participant = await world.enrol(flow)
+
+    async def ids(path: str) -> list[str]:
+        return [each["id"] for each in expect(200, await still_ferd.api.get(f"/v1{path}"))["items"]]
+
+    assert (await ids("/flows?status=running"), await ids("/flows?status=draft")) == ([flow], ["draft"])
+    assert await ids("/flows?status=") == sorted(["draft", flow])
+    assert await ids(f"/flows/{flow}/participants?status=&step=") == [participant]
+    assert await ids(f"/flows/{flow}/participants?status=queued&step=") == []
+    assert await ids(f"/participants?person=&flow={flow}") == [participant]
+    assert await ids("/participants?person=&flow=draft") == []
+    problem(422, await still_ferd.api.get("/v1/flows?status=runing"))
+
+
+@pytest.mark.parametrize(
+    ("word", "channel"), [("mail", "email"), ("SMS", "sms"), ("CRM", "crm"), ("webhooks", "webhook")]
+)
+async def test_LIFE_16_a_channel_by_the_word_of_the_rule(still_ferd: Running, word: str, channel: str) -> None:
+    """LIFE_16: "one channel (mail, SMS, CRM, webhooks)"; told by the name that flow files have for it."""
+    assert (await still_ferd.post(f"/channels/{word}/pause"))["paused"] == [channel]
+    assert (await still_ferd.post(f"/channels/{word}/resume"))["paused"] == []
+
+
 async def test_an_edit_is_a_new_version(still_ferd: Running) -> None:
     """EDIT_1: every save is a version with author and note; a stale edit changes nothing."""
     await still_ferd.save(file("welcome"))
@@ -154,6 +184,11 @@ async def test_LIFE_11_what_is_not_allowed_says_what_is(still_ferd: Running) -> 
     assert (paused["status"], paused["commands"]) == ("paused", ["run", "resume", "close", "end", "stop"])
     expect(200, await put(still_ferd, file(flow), flow))
     assert (await still_ferd.post(f"/flows/{flow}/end"))["status"] == "ended"
+    await still_ferd.save(file("gone"))
+    await still_ferd.post("/flows/gone/run")
+    await still_ferd.post("/flows/gone/stop")
+    over = problem(409, await still_ferd.api.post("/v1/flows/gone/run"))
+    assert (over["allowed"], "duplicate" in over["remedy"], "new version" in over["remedy"]) == ([], True, True)
     problem(404, await still_ferd.api.post("/v1/flows/nobody/run"))
     expect(404, await still_ferd.api.post(f"/v1/flows/{flow}/dance"))
 
