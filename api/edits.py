@@ -169,7 +169,7 @@ def edit(
         status=row.status,
         version=edited.version,
         commands=allowed(row.status),
-        problems=problems_of(engine, session, flow, source),
+        problems=problems_of(engine, session, row, flow, source),
         dry_run=dry_run,
         possible=not any(effect.refused for effect in edited.effects),
         changes=[FlowChange.model_validate(change) for change in changes(edited.edit)],

@@ -15,6 +15,7 @@ from activities.crm.values import Line
 from activities.definitions import UnknownFlow
 from activities.editing import versions
 from activities.journeys import pace
+from activities.life import schedules
 from activities.life.lifecycle import allowed
 from activities.life.progress import MOST, kept_open, left_to_do
 from api.engine import Engine, EngineDep
@@ -221,7 +222,7 @@ async def get(engine: EngineDep, response: Response, flow: PathId) -> FlowPublic
             **_summary(engine, session, row),
             description=outline.flow.description,
             throttled=Throttled.model_validate(pace.waiting(session, flow, engine.clock())),
-            problems=problems_of(engine, session, outline.flow, places(_source(session, row))),
+            problems=problems_of(engine, session, row, outline.flow, places(_source(session, row))),
             under_way=ledger.under_way(session, flow),
             settling=row.applied_epoch < row.epoch,
             left_to_do=left_to_do(session, row),
@@ -275,13 +276,15 @@ def _summary(engine: Engine, session: Session, row: FlowRow) -> dict[str, Any]:
 
 def saved(engine: Engine, session: Session, row: FlowRow, flow: Flow, source: Source) -> FlowSaved:
     """The answer to a save."""
-    found = problems_of(engine, session, flow, source)
+    found = problems_of(engine, session, row, flow, source)
     return FlowSaved(**row.model_dump(), commands=allowed(row.status), problems=found)
 
 
-def problems_of(engine: Engine, session: Session, flow: Flow, source: Source) -> list[FlowProblem]:
+def problems_of(engine: Engine, session: Session, row: FlowRow, flow: Flow, source: Source) -> list[FlowProblem]:
+    """What is wrong with a version of a flow, and what it came too late for."""
     found = checks.problems(flow, engine.crm.catalog(session), source)
-    return [FlowProblem.model_validate(problem) for problem in found]
+    late = [source.placed(problem) for problem in schedules.missed(flow, row.status, engine.clock())]
+    return [FlowProblem.model_validate(problem) for problem in (*found, *late)]
 
 
 def etag(version: int) -> str:

@@ -4,7 +4,7 @@ The flow's workflow waits for the time; the sweep wakes it where it does not. Th
 flow's status does not allow at that moment is refused, and the entry says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -19,8 +19,9 @@ from activities.life.lifecycle import TABLE
 from flows.catalog import Catalog
 from flows.definition import Flow
 from flows.moments import resolve
+from flows.problems import Problem
 from store.columns import new_id
-from store.flows import FlowRow, FlowStatus
+from store.flows import TAKES_PEOPLE, FlowRow, FlowStatus
 from store.schedules import ScheduledCommand
 from workflows.contract import Command
 
@@ -77,6 +78,18 @@ def by_file(session: Session, row: FlowRow, flow: Flow, now: datetime) -> None:
             _keep(session, row, given, moment, now, by_file=True)
     if withdrawn:
         ask(session, FlowChanged(row.id, row.name))
+
+
+def missed(flow: Flow, status: FlowStatus, now: datetime) -> Iterator[Problem]:
+    """What the flow's file asks for at a moment that is past, where it has not come about: nothing else will say so."""
+    undone = {"run_at": (FlowStatus.DRAFT,), "close_at": (FlowStatus.DRAFT, *TAKES_PEOPLE)}
+    for key, statuses in undone.items():
+        at = getattr(flow.schedule, key)
+        if at is not None and status in statuses and resolve(at, flow.zone) <= now:
+            what = f"{key} is past, and the flow is {status.value}: it does nothing any more."
+            yield Problem(
+                what, "Give a moment that is still to come, or take it out.", ("schedule", key), None, "warning"
+            )
 
 
 def scheduled(session: Session, flow: str) -> Sequence[ScheduledCommand]:

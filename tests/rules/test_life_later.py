@@ -11,7 +11,7 @@ from store.flows import FlowStatus
 from store.schedules import ScheduledCommand
 from tests.rules.given import DAY, HOUR, quietly, resting, when
 from tests.support.dump import contents
-from tests.support.running import problem, running
+from tests.support.running import Running, problem, running
 from tests.support.waiting import eventually
 from tests.support.world import World, mail, now, wait
 
@@ -136,6 +136,18 @@ async def test_LIFE_14_the_file_starts_and_closes_its_flow(world: World) -> None
     await eventually(lambda: world.state(flow), status(FlowStatus.RUNNING))
     await world.env.fast_forward(world.life(flow), 25 * HOUR)
     await eventually(lambda: world.state(flow), status(FlowStatus.FINISHED))
+
+
+async def test_LIFE_14_what_the_file_asks_for_too_late_is_told(still_ferd: Running) -> None:
+    """A start or close that is past is nothing that anybody waits for: a warning says so, until it has come about."""
+    ago, later = (f"{now() + days * DAY:%Y-%m-%d %H:%M}" for days in (-1, 1))
+    given = {"id": "late", "steps": [wait("w", "1 day")], "schedule": {"run_at": ago, "close_at": later}}
+    saved = await still_ferd.post("/flows", given, status=201)
+    [warning] = saved["problems"]
+    assert (warning["severity"], warning["pointer"]) == ("warning", "/schedule/run_at")
+    assert [each["command"] for each in (await still_ferd.get("/flows/late/scheduled"))["items"]] == ["close"]
+    await still_ferd.post("/flows/late/run")
+    assert (await still_ferd.get("/flows/late"))["problems"] == []
 
 
 async def test_LIFE_14_an_edit_replaces_what_the_file_said_and_a_pause_is_not_ended_by_it(world: World) -> None:
