@@ -11,8 +11,8 @@ from store.columns import Json, Moment, no_keys
 class PullRow(SQLModel, table=True):
     """A pull of one kind of thing, in the order of the numbers there: up to `after` it is taken over.
 
-    Not before `due`. `refused` are those that could not be taken, `why` says what is wrong with the last of them, or
-    why the pull does not get on. `first`: nothing of this kind was pulled before.
+    Of lists so many pages are. Not before `due`. `refused` are those that could not be taken, `why` says what is wrong
+    with the last of them, or why the pull does not get on. `first`: nothing of this kind was pulled before.
     """
 
     __tablename__ = "pull"
