@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from flows import fields
-from flows.catalog import Catalog, unknown
+from flows.catalog import Catalog, Kind, unknown
 from flows.comparisons import Value
 from flows.facts import Facts
 from flows.ports import Change, ChangePerson, FieldChange
@@ -16,7 +16,13 @@ from flows.steps.base import Action, Do, Move
 if TYPE_CHECKING:
     from flows.definition import Flow
 
-_SUBSCRIPTIONS = "person.subscriptions"
+_NAMES: Mapping[str, Kind] = {
+    "person.subscriptions": "subscription_type",
+    "person.our_contact": "associate",
+    "person.our_service_contact": "associate",
+    "company.our_contact": "associate",
+}
+"""Fields whose values are ids of other things."""
 _WAYS: tuple[Change, ...] = ("set", "clear", "add", "remove", "increase", "decrease", "copy")
 
 
@@ -101,9 +107,9 @@ class UpdatePerson(Action):
                     (change.change, place),
                 )
             seen.setdefault(change.field, change.change)
-            if change.field == _SUBSCRIPTIONS and change.change in ("set", "add", "remove"):
-                for index, type in entries(change.value):
-                    yield from unknown(catalog, ("subscription_type",), type, change.change, change.field, *index)
+            if change.field in _NAMES and change.change in ("set", "add", "remove"):
+                for index, name in entries(change.value):
+                    yield from unknown(catalog, (_NAMES[change.field],), name, change.change, change.field, *index)
 
 
 def entries(value: object) -> Iterator[tuple[tuple[int, ...], str]]:

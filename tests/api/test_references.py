@@ -28,6 +28,7 @@ FREE = {
 """What a team names as it likes or another program knows, and what is right or wrong by itself."""
 MORE = [
     ("update_person", ("copy", "person.category")),
+    *(("update_person", ("set", f"{whose}our_contact")) for whose in ("person.", "company.")),
     *(("update_person", (way, "person.subscriptions", 0)) for way in ("set", "add", "remove")),
 ]
 """Values that refer to something because of the field they are for."""

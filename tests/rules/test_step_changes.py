@@ -52,6 +52,23 @@ async def test_STEP_3_all_changes_or_none(world: World) -> None:
     assert (await person_now(world, counted)).custom == {"visits": "many"}
 
 
+async def test_STEP_3_STEP_15_who_has_no_contact_of_ours_gets_one(world: World) -> None:
+    """Owners, and the company that somebody belongs to, are fields of a person as any other."""
+    await world.put("associates/liv", name="Liv")
+    firm = await company(world)
+    alone = {"all": [{"field": f"person.{name}", "op": "empty"} for name in ("our_contact", "our_service_contact")]}
+    owned = {"set": {"person.our_contact": "liv"}, "copy": {"company.our_contact": "person.our_contact"}}
+    given = {"name": "Alone", "when": alone, "steps": [{"id": "own", "kind": "update_person", **owned}]}
+    employed = {"field": "person.company", "op": "is", "value": firm}
+    split = {"id": "split", "kind": "split", "branches": [given]}
+    flow = await world.flow("own", split, enrolment={"filter": employed})
+    person = await world.person(company=firm)
+    assert await left(world, await world.enrol(flow, person)) is Reason.COMPLETED
+    assert (await person_now(world, person)).our_contact == "liv"
+    changed = await world.db.read(lambda session: session.get_one(Company, firm))
+    assert changed.our_contact == "liv"
+
+
 async def test_STEP_4_and_5_membership_comes_and_goes_and_repeating_it_is_fine(world: World) -> None:
     await world.selection("news")
     await world.put("projects/fair")
