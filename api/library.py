@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from activities.crm.library import ContentIn, FormField, FormIn, LinkIn
 from activities.crm.models import NamedIn
-from activities.crm.nouns import CONTENT, FORMS, LINKS, SUBSCRIPTION_TYPES
+from activities.crm.nouns import CONTENT, SUBSCRIPTION_TYPES
 from api.resource import Kept, resource
 
 
@@ -48,8 +48,8 @@ class SubscriptionTypePublic(Kept):
 
 routers = (
     resource("/content", "content", "content", lambda _: CONTENT, ContentIn, ContentPublic),
-    resource("/links", "link", "links", lambda _: LINKS, LinkIn, LinkPublic),
-    resource("/forms", "form", "forms", lambda _: FORMS, FormIn, FormPublic),
+    resource("/links", "link", "links", lambda crm: crm.links, LinkIn, LinkPublic),
+    resource("/forms", "form", "forms", lambda crm: crm.forms, FormIn, FormPublic),
     resource(
         "/subscription-types",
         "subscription type",

@@ -54,7 +54,7 @@ def problems(reactions: Sequence[Action], catalog: Catalog) -> list[Problem]:
 
 def _problems(reactions: Sequence[Action], catalog: Catalog) -> Iterator[Problem]:
     for index, reaction in enumerate(reactions):
-        for problem in reaction.problems(NOWHERE, catalog):
+        for problem in (*reaction.problems(NOWHERE, catalog), *catalog.refusals(reaction)):
             if problem.severity == "error":
                 yield problem.under(index)
         for setting in sorted(_MEANINGLESS & reaction.model_fields_set):

@@ -20,7 +20,11 @@ class PendingEffect(SQLModel, table=True):
     __tablename__ = "pending_effect"
     __table_args__ = (
         Index(
-            "pending_effect_due", "due", sqlite_where=text("due IS NOT NULL"), postgresql_where=text("due IS NOT NULL")
+            "pending_effect_due",
+            "channel",
+            "due",
+            sqlite_where=text("due IS NOT NULL"),
+            postgresql_where=text("due IS NOT NULL"),
         ),
         Index(
             "pending_effect_undecided",

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select, union_all
 from sqlmodel import Session, SQLModel, col
 
-from activities.crm import changes, companies, people, work
+from activities.crm import changes, companies, nouns, people, work
 from activities.crm.bulk import Bulk
 from activities.crm.catalog import Refuses, StoreCatalog, nothing_refused
 from activities.crm.companies import Companies
@@ -59,6 +59,8 @@ class EmbeddedCrm:
         self.telling = Telling(occur)
         self.companies = Companies(self.telling)
         self.groups = Groups(occur, came_together)
+        self.links = nouns.links(refuses)
+        self.forms = nouns.forms(refuses)
         self.bulk = Bulk(self.people, self.companies, occur)
         self.follow_ups = work.follow_ups(occur, self.telling)
         self.requests = work.requests(occur, self.telling)

@@ -7,13 +7,13 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from activities.crm.associates import AssociateIn
-from activities.crm.catalog import StoreCatalog
+from activities.crm.catalog import Refuses, StoreCatalog
 from activities.crm.custom import CustomFieldIn, once
 from activities.crm.faults import Conflict, Fault, Refused
 from activities.crm.kinds import CategoryIn, FollowUpTypeIn, GroupIn, RequestTypeIn, SaleTypeIn
 from activities.crm.library import ContentIn, FormIn, LinkIn
 from activities.crm.models import BlockedIn, NamedIn
-from activities.crm.records import Records
+from activities.crm.records import Check, Records
 from flows import reactions
 from flows.steps.send_email import LARGEST_ATTACHMENTS
 from store.kinds import AssociateGroup, Category, CustomField, FollowUpType, RequestType, SaleType
@@ -37,14 +37,29 @@ def _attachments(session: Session, _: str, fields: Mapping[str, Any]) -> None:
         raise Refused([Fault(what, "Leave some out, or link to them instead.", ("attachments",))])
 
 
-def _reactions(session: Session, _: str, fields: Mapping[str, Any]) -> None:
-    """What a form or link does by itself can be done (STEP_23)."""
-    found = [
-        Fault(problem.what, problem.remedy, ("actions", *problem.where))
-        for problem in reactions.problems(reactions.REACTIONS.validate_python(fields["actions"]), StoreCatalog(session))
-    ]
-    if found:
-        raise Refused(found)
+def _reactions(refuses: Refuses) -> Check:
+    """What a form or link does by itself can be done, here and by the CRM behind (STEP_23)."""
+
+    def check(session: Session, _: str, fields: Mapping[str, Any]) -> None:
+        actions, catalog = reactions.REACTIONS.validate_python(fields["actions"]), StoreCatalog(session, refuses)
+        found = [
+            Fault(problem.what, problem.remedy, ("actions", *problem.where))
+            for problem in reactions.problems(actions, catalog)
+        ]
+        if found:
+            raise Refused(found)
+
+    return check
+
+
+def links(refuses: Refuses) -> Records[LinkRow, LinkIn]:
+    """Links that are tracked."""
+    return Records("link", "lnk", LinkRow, LinkIn, check=_reactions(refuses))
+
+
+def forms(refuses: Refuses) -> Records[FormRow, FormIn]:
+    """Forms that people fill in."""
+    return Records("form", "frm", FormRow, FormIn, check=_reactions(refuses))
 
 
 def _blocked_once(session: Session, id: str, fields: Mapping[str, Any]) -> None:
@@ -72,8 +87,6 @@ SELECTIONS = Records("selection", "sel", Selection, NamedIn)
 PROJECTS = Records("project", "pro", Project, NamedIn)
 BLOCKED = Records("blocked address", "blk", BlockedAddress, BlockedIn, check=_blocked_once)
 CONTENT = Records("content", "con", ContentRow, ContentIn, check=_attachments)
-LINKS = Records("link", "lnk", LinkRow, LinkIn, check=_reactions)
-FORMS = Records("form", "frm", FormRow, FormIn, check=_reactions)
 SUBSCRIPTION_TYPES = Records("subscription type", "sub", SubscriptionType, NamedIn)
 GROUPS = Records("group", "grp", AssociateGroup, GroupIn, check=_members)
 FOLLOW_UP_TYPES = Records("follow-up type", "fut", FollowUpType, FollowUpTypeIn)

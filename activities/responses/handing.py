@@ -65,6 +65,7 @@ class Handing:
             _settle(effect, message, EffectStatus.UNKNOWN, now, "no answer: the worker was lost while it acted")
             return None
         else:
+            effect.planned_at = effect.planned_at if effect.tries else now
             effect.status, effect.settled_at, effect.tries = EffectStatus.PLANNED, None, effect.tries + 1
         request = request_of(row)
         why = "" if known else "the person is gone"

@@ -20,7 +20,8 @@ from store.database import Database
 
 EVERY = timedelta(seconds=1)
 AT_ONCE = 10
-LATER, GIVE_UP = timedelta(minutes=5), timedelta(days=1)
+# Pauses between tries grow from the first to the second; then it is given up.
+LATER, LONGEST_PAUSE, GIVE_UP = timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,8 @@ class Outbox:
 
 
 def next_try(since: datetime, outcome: NotDone | Silence, now: datetime) -> datetime | None:
-    """When to try again; None: it will never be done, or a day has gone by over it."""
+    """When to try again: after as long as it was tried. None: it will never be done, or a day has gone by over it."""
     asked = outcome.retry_after if isinstance(outcome, NotDone) else None
-    at = now + max(LATER, asked or LATER)
+    at = now + max(LATER, asked or LATER, min(now - since, LONGEST_PAUSE))
     final = isinstance(outcome, NotDone) and not outcome.retryable
     return None if final or at - since >= GIVE_UP else at

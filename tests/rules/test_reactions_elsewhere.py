@@ -26,7 +26,7 @@ from store.work import RequestRow
 from tests.rules.given import is_member, mailed, person_now, swept
 from tests.rules.test_crm_elsewhere import superoffice
 from tests.rules.test_step_reactions import INTERESTED, TAGGED, _form, _submit
-from tests.support.backend import Backend, Reply, backend
+from tests.support.backend import Backend, Call, Fault, Reply, backend
 from tests.support.databases import SqliteDatabases
 from tests.support.running import Running, expect, problem, running
 from tests.support.superoffice import Faults, StandIn
@@ -100,7 +100,9 @@ async def _round(world: World, port: Port[Any], later: timedelta = timedelta(), 
 
 
 async def _effects(world: World) -> Sequence[EffectRow]:
-    return await world.db.read(lambda session: session.scalars(select(EffectRow).order_by(col(EffectRow.key))).all())
+    return await world.db.read(
+        lambda session: session.scalars(select(EffectRow).order_by(col(EffectRow.planned_at), col(EffectRow.key))).all()
+    )
 
 
 async def _states(world: World) -> list[tuple[str, str, int]]:
@@ -176,7 +178,14 @@ async def test_STEP_23_SAFE_1_a_lost_answer_and_a_lost_worker_are_asked_again_wi
     await _form(ferd, "contact", actions=[SCORED])
     for email in (KARI, KARI, "ola@x.example"):
         await _submit(ferd, "contact", email)
-    crm.script.extend(["drop", Reply(200)])
+    kari = next(row["id"] for row in (await ferd.get("/people"))["items"] if row["email"] == KARI)
+    heard = list[str]()
+
+    def reply(call: Call) -> Reply | Fault:
+        heard.append(call.data["subject"])
+        return "drop" if heard.count(f"person:{kari}") == 1 and heard[-1] == f"person:{kari}" else Reply(200)
+
+    crm.reply = reply
     async with _port(world, crm) as port:
         await _round(world, port)
         assert sorted(status for _, status, _ in await _states(world)) == ["done", "unknown"]
@@ -310,7 +319,7 @@ async def test_STEP_23_SAFE_2_superoffice_does_each_once_and_a_count_in_doubt_is
     """Every answer is lost once. PART_9: who is new by the form is listed, and handed over once merged."""
     there, url, heard = StandIn(crm), sqlite_databases.create(), set[str]()
 
-    def first_time(call: Any) -> bool:
+    def first_time(call: Call) -> bool:
         known = call.path in heard
         heard.add(call.path)
         return not known
@@ -318,6 +327,9 @@ async def test_STEP_23_SAFE_2_superoffice_does_each_once_and_a_count_in_doubt_is
     there.faults = Faults(accept_then_drop=1, when=first_time)
     made = superoffice(temporal_env, url, tmp_path, there, worker=False)
     async with made as world, running(world) as ferd, _port(world, crm) as port:
+        country = {"kind": "update_person", "set": {"person.country": "NO"}}
+        never = await ferd.api.put("/v1/forms/contact", json={"name": "x", "actions": [ASKED, country]})
+        assert [each["pointer"] for each in problem(422, never)["problems"]] == ["/actions/1/set/person.country"]
         count = {"kind": "update_person", "increase": {"person.custom.n": 1}}
         await _form(ferd, "contact", actions=[{"kind": "add_to", "selection": "9"}, count, ASKED, CALLED])
         await _submit(ferd, "contact", KARI)

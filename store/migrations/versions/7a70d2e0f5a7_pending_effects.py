@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("effect"),
     )
     for name, columns, where in (
-        ("pending_effect_due", ["due"], "due IS NOT NULL"),
+        ("pending_effect_due", ["channel", "due"], "due IS NOT NULL"),
         ("pending_effect_undecided", ["effect"], "due IS NULL"),
     ):
         op.create_index(
