@@ -1,9 +1,7 @@
 """POST /v1/flows/{flow}/enrolments: a list of people, or a CSV file of them, enrolled in one call (TRIG_11)."""
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
-from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, BinaryIO, cast
 
@@ -11,9 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field, ValidationError
 from sqlmodel import Session
 
-from activities.crm.custom import declared
+from activities.crm.bulk import Saved
 from activities.crm.faults import Fault, faults
-from activities.crm.importing import ImportResult, PeopleCsv, Row
+from activities.crm.importing import ImportResult, Row
 from activities.crm.models import Incoming
 from api import imports
 from api.engine import Engine, EngineDep
@@ -48,14 +46,6 @@ class _Begun(BaseModel):
     """A file is being read for this job."""
 
     job: str
-
-
-class _Chunk(BaseModel):
-    """Rows of a file that are saved, and on the job's list."""
-
-    created: int
-    updated: int
-    unknown: list[int] = Field(default_factory=list)
 
 
 @router.post(
@@ -117,30 +107,20 @@ def _begin(engine: Engine, idempotency: Idempotency, flow: str, given: ListIn, b
 async def _enrol_file(
     engine: Engine, idempotency: Idempotency, flow: str, file: BinaryIO, again: bool
 ) -> dict[str, Any]:
-    """Read the file chunk by chunk: each is a transaction, and is done once for an Idempotency-Key."""
-    digest = await asyncio.to_thread(_digest, file)
-    own = await engine.db.read(lambda session: declared(session, "person"))
-    reader = await asyncio.to_thread(PeopleCsv, file, own)
-    job = await engine.dispatcher.write(partial(_begin_file, engine, idempotency, flow, again, digest))
-    chunks, done = reader.chunks(), 0
-    while (rows := await asyncio.to_thread(next, chunks, None)) is not None:
-        answer = await engine.dispatcher.write(partial(_take, engine, idempotency, job, rows, done, digest))
-        saved = _Chunk.model_validate(answer)
-        reader.saved(saved.created, saved.updated, saved.unknown)
-        done += len(rows)
+    """Have its people saved, and proposed in their order."""
+    taking = await imports.Taking.of(engine, idempotency, file)
+    job = await engine.dispatcher.write(partial(_begin_file, engine, idempotency, flow, again, taking.digest))
+
+    def save(session: Session, rows: Sequence[Row], before: int) -> Saved:
+        saved = engine.crm.bulk.save(session, rows, engine.clock(), fire_triggers=False)
+        engine.core.jobs.add(session, job, saved.people, before=before)
+        return saved
+
+    result = await taking.all_rows(save)
     begun = await engine.dispatcher.write(
         lambda session: ListAnswer(job=job_of(session, engine.core.jobs.complete(session, job)))
     )
-    return {**begun.model_dump(mode="json", by_alias=True), "import": reader.result.model_dump(mode="json")}
-
-
-def _digest(file: BinaryIO) -> str:
-    """What the file is told from others by; it is then at its beginning again."""
-    digest = sha256()
-    while piece := file.read(imports.IN_MEMORY):
-        digest.update(piece)
-    file.seek(0)
-    return digest.hexdigest()
+    return {**begun.model_dump(mode="json", by_alias=True), "import": result.model_dump(mode="json")}
 
 
 def _begin_file(engine: Engine, idempotency: Idempotency, flow: str, again: bool, digest: str, session: Session) -> str:
@@ -151,23 +131,3 @@ def _begin_file(engine: Engine, idempotency: Idempotency, flow: str, again: bool
         return _Begun(job=engine.core.jobs.begin(session, row, JobSource.PEOPLE, at, again=again).id)
 
     return str(idempotency.once(session, f"{digest}{again}", at, make, 202)["job"])
-
-
-def _take(
-    engine: Engine,
-    idempotency: Idempotency,
-    job: str,
-    rows: Sequence[Row],
-    before: int,
-    digest: str,
-    session: Session,
-) -> Any:
-    at = engine.clock()
-
-    def make() -> _Chunk:
-        saved = engine.crm.bulk.save(session, rows, at, fire_triggers=False)
-        engine.core.jobs.add(session, job, saved.people, before=before)
-        return _Chunk(created=saved.created, updated=saved.updated, unknown=list(saved.unknown))
-
-    part = Idempotency(idempotency.key, f"{idempotency.route}#{before}")
-    return part.once(session, digest, at, make, 202)

@@ -1,12 +1,15 @@
-"""POST /v1/people/import: people from a CSV file."""
+"""POST /v1/people/import: people from a CSV file, and how such files are taken in."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from tempfile import SpooledTemporaryFile
-from typing import Annotated, BinaryIO, cast
+from typing import Annotated, Any, BinaryIO, Self, cast
 
 from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
 from sqlmodel import Session
 from starlette.datastructures import UploadFile
 
@@ -14,6 +17,7 @@ from activities.crm.bulk import Saved
 from activities.crm.custom import declared
 from activities.crm.importing import COLUMNS, ImportResult, PeopleCsv, Row
 from api.errors import UnsupportedMediaType
+from api.idempotency import Idempotency, IdempotencyDep
 from api.resource import problems
 from api.services import Services, ServicesDep
 
@@ -48,26 +52,77 @@ def add_import(router: APIRouter) -> None:
     )
     async def import_people(
         services: ServicesDep,
+        idempotency: IdempotencyDep,
         request: Request,
         fire_triggers: Annotated[bool, Query(description="Whether flows start by it (TRIG_1).")] = False,
     ) -> ImportResult:
         with SpooledTemporaryFile(IN_MEMORY) as file:
             await receive(request, cast(BinaryIO, file))
-            return await _import(services, cast(BinaryIO, file), fire_triggers)
+            taking = await Taking.of(services, idempotency, cast(BinaryIO, file))
+
+            def save(session: Session, rows: Sequence[Row], _: int) -> Saved:
+                return services.crm.bulk.save(session, rows, services.clock(), fire_triggers=fire_triggers)
+
+            return await taking.all_rows(save, f"fire_triggers={fire_triggers}")
 
 
-async def _import(services: Services, file: BinaryIO, fire_triggers: bool) -> ImportResult:
-    custom = await services.db.read(lambda session: declared(session, "person"))
-    reader = await asyncio.to_thread(PeopleCsv, file, custom)
-    chunks = reader.chunks()
-    while (rows := await asyncio.to_thread(next, chunks, None)) is not None:
-        saved = await services.dispatcher.write(partial(_save, services, rows, fire_triggers))
-        reader.saved(saved.created, saved.updated, saved.unknown)
-    return reader.result
+class _Chunk(BaseModel):
+    """Rows of a file that are saved."""
+
+    created: int
+    updated: int
+    unknown: list[int] = Field(default_factory=list)
 
 
-def _save(services: Services, rows: Sequence[Row], fire_triggers: bool, session: Session) -> Saved:
-    return services.crm.bulk.save(session, rows, services.clock(), fire_triggers=fire_triggers)
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """A CSV file that is taken in chunk by chunk: each is a transaction, and is done once for an Idempotency-Key."""
+
+    services: Services
+    idempotency: Idempotency
+    reader: PeopleCsv
+    digest: str
+
+    @classmethod
+    async def of(cls, services: Services, idempotency: Idempotency, file: BinaryIO) -> Self:
+        """Its header is read. Raises Refused if that is wrong."""
+        digest = await asyncio.to_thread(_digest, file)
+        own = await services.db.read(lambda session: declared(session, "person"))
+        return cls(services, idempotency, await asyncio.to_thread(PeopleCsv, file, own), digest)
+
+    async def all_rows(self, save: Callable[[Session, Sequence[Row], int], Saved], asked: str = "") -> ImportResult:
+        """Have `save` write the good rows: it is told how many were before. `asked` is what else was asked for."""
+        chunks, done = self.reader.chunks(), 0
+        while (rows := await asyncio.to_thread(next, chunks, None)) is not None:
+            answer = await self.services.dispatcher.write(partial(self._once, save, asked, rows, done))
+            chunk = _Chunk.model_validate(answer)
+            self.reader.saved(chunk.created, chunk.updated, chunk.unknown)
+            done += len(rows)
+        return self.reader.result
+
+    def _once(
+        self,
+        save: Callable[[Session, Sequence[Row], int], Saved],
+        asked: str,
+        rows: Sequence[Row],
+        before: int,
+        session: Session,
+    ) -> Any:
+        def make() -> _Chunk:
+            saved = save(session, rows, before)
+            return _Chunk(created=saved.created, updated=saved.updated, unknown=list(saved.unknown))
+
+        part = Idempotency(self.idempotency.key, f"{self.idempotency.route}#{before}")
+        return part.once(session, f"{self.digest}{asked}", self.services.clock(), make, 202)
+
+
+def _digest(file: BinaryIO) -> str:
+    """What the file is told from others by; it is then at its beginning again."""
+    digest = sha256()
+    while piece := file.read(IN_MEMORY):
+        digest.update(piece)
+    file.seek(0)
+    return digest.hexdigest()
 
 
 async def receive(request: Request, file: BinaryIO) -> None:

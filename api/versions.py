@@ -13,6 +13,7 @@ from api.edits import DryRun, FlowChange, FlowEdited, IfMatch, edit, version_of
 from api.engine import EngineDep
 from api.flow_files import places
 from api.flows import Author, Note, etag, find, find_version
+from api.idempotency import IdempotencyDep
 from api.paging import Page, PagingDep
 from api.pending import refuse_pending
 from api.resource import PathId, problems
@@ -113,11 +114,13 @@ async def compare_versions(
     "/{flow}/versions/{version}/restore",
     operation_id="restore_flow_version",
     summary="Restore a version of a flow",
+    response_model=FlowEdited,
     responses=problems(404, 409, 412, 422),
     dependencies=[Depends(refuse_pending)],
 )
 async def restore_version(
     engine: EngineDep,
+    idempotency: IdempotencyDep,
     response: Response,
     flow: PathId,
     version: Number,
@@ -125,11 +128,16 @@ async def restore_version(
     note: Note = "",
     dry_run: DryRun = False,
     if_match: IfMatch = None,
-) -> FlowEdited:
+) -> Any:
     """Save an earlier version once more, as the newest: an edit like any other."""
     expected = version_of(if_match)
 
-    def save(session: Session) -> FlowEdited:
+    def save(session: Session) -> Any:
+        if dry_run:
+            return restore(session).model_dump(mode="json")
+        return idempotency.once(session, "", engine.clock(), lambda: restore(session), 200)
+
+    def restore(session: Session) -> FlowEdited:
         find(session, flow)
         row = find_version(session, flow, version)
         return edit(
@@ -146,7 +154,7 @@ async def restore_version(
 
     edited = await engine.dispatcher.write(save)
     if not dry_run:
-        response.headers["ETag"] = etag(edited.version)
+        response.headers["ETag"] = etag(edited["version"])
     return edited
 
 

@@ -94,6 +94,17 @@ def test_a_row_is_about_who_has_its_id_or_its_address_and_no_other_name(api: Crm
     assert (after["category"], after["external_id"]) == ("customer", None)
 
 
+def test_an_import_that_is_sent_again_with_its_key_makes_nobody_twice(api: CrmApi) -> None:
+    """CONTRACT: POSTs that create take Idempotency-Key. A row without id and address says of nobody who it is."""
+    headers = {"content-type": "text/csv", "Idempotency-Key": "one"}
+    file = "first_name\n" + "Kari\n" * 501
+    first, again = (api.client.post("/v1/people/import", content=file, headers=headers) for _ in range(2))
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert len(people(api)) == first.json()["created"] == 501
+    other = api.client.post("/v1/people/import", content="first_name\nOla\n", headers=headers)
+    assert (other.status_code, len(people(api))) == (422, 501)
+
+
 def test_TRIG_1_an_import_fires_triggers_only_if_asked(api: CrmApi) -> None:
     load(api, "external_id,category\nx,prospect\n")
     assert api.told.take() == []
