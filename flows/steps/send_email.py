@@ -118,6 +118,10 @@ class SendEmail(Message):
             if self.content is not None and catalog.exists("content", self.content)
             else []
         )
+        for file in always:
+            if not catalog.exists("file", file):
+                what = f"Content “{self.content}” attaches the file “{file}”, which is not there."
+                yield Problem(what, "Upload it under this id, or take it out of the content.", ("content",))
         files = [file for file in dict.fromkeys([*always, *self.attachments]) if catalog.exists("file", file)]
         size = sum(catalog.file_size(file) for file in files)
         if size > LARGEST_ATTACHMENTS:

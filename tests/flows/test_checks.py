@@ -363,6 +363,8 @@ def test_STEP_1_the_contents_own_attachments_count_and_a_file_counts_once() -> N
     )
 
     assert found({**MAIL, "attachments": ["big.pdf"]}, catalog=catalog) == []
+    gone = only(found(MAIL, catalog=replace(catalog, files={})))
+    assert (gone.pointer, "“big.pdf”, which is not there" in gone.what) == ("/steps/0/content", True)
     problem = only(found({**MAIL, "attachments": ["other.pdf"]}, catalog=catalog))
     assert "26.0 MB" in problem.what
     assert problem.pointer == "/steps/0/attachments"

@@ -1,5 +1,6 @@
 """STEP_1: one prepared content, merged, from and to the right addresses."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,6 +95,14 @@ def test_STEP_1_without_contact_and_fallback_the_step_fails() -> None:
 
     assert isinstance(move, Fail)
     assert "from" in move.text
+
+
+@pytest.mark.parametrize("part", ["subject", "html", "text"])
+def test_STEP_1_a_mail_whose_link_is_gone_is_not_sent_with_nothing_in_its_place(part: str) -> None:
+    move = entered(at(content=replace(WELCOME, **{part: "See {{ links.gone }}"})))
+
+    assert isinstance(move, Fail)
+    assert "no link “gone”" in move.text
 
 
 def test_STEP_1_attachments_of_step_and_content_each_once() -> None:
