@@ -39,6 +39,7 @@ class Company(SQLModel, table=True):
     __tablename__ = "company"
 
     id: str = Field(primary_key=True)
+    external_id: str | None = Field(default=None, unique=True, index=True)
     name: str
     name_key: str = Field(index=True)
     category: str | None = None

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from activities.crm import custom
-from activities.crm.faults import Fault, Missing, Refused, faults
+from activities.crm.faults import Conflict, Fault, Missing, Refused, faults
 from activities.crm.models import CompanyIn
 from activities.crm.telling import Telling, later, pages
 from activities.crm.values import name_key, present
@@ -31,9 +31,11 @@ class Companies:
             raise Missing("company", company)
         return row
 
-    def page(self, session: Session, after: str, limit: int) -> Sequence[Company]:
-        """Companies in the order of their ids, from after that one on."""
+    def page(self, session: Session, after: str, limit: int, external_id: str | None = None) -> Sequence[Company]:
+        """Companies in the order of their ids, from after that one on; only the one with this key, if one is given."""
         query = select(Company).where(col(Company.id) > after).order_by(col(Company.id))
+        if external_id is not None:
+            query = query.where(col(Company.external_id) == external_id)
         return session.scalars(query.limit(limit)).all()
 
     def create(self, session: Session, given: CompanyIn, at: datetime) -> Company:
@@ -83,7 +85,7 @@ class Companies:
         besides: str = "",
     ) -> list[str]:
         """Give a locked row these columns and tell its people, `besides` one; answers the changed, `company.…`."""
-        _check(session, fields, row.custom)
+        _check(session, row.id, fields, row.custom)
         changed = assign(row, fields)
         if changed:
             row.updated_at = at
@@ -94,7 +96,7 @@ class Companies:
 
     def _insert(self, session: Session, id: str, given: CompanyIn, at: datetime) -> Company:
         fields = columns(given)
-        _check(session, fields, {})
+        _check(session, id, fields, {})
         row = Company(id=id, **fields, created_at=at, updated_at=at)
         session.add(row)
         session.flush()
@@ -135,8 +137,13 @@ def merged(row: Company, changes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in columns(model).items() if name in names}
 
 
-def _check(session: Session, fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-    """Raise for changed custom fields that do not fit, and for an owner who does not exist."""
+def _check(session: Session, id: str, fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Raise for an external id that another has, an owner who does not exist, and custom fields that do not fit."""
+    if (external_id := fields.get("external_id")) is not None:
+        query = select(col(Company.id)).where(col(Company.external_id) == external_id, col(Company.id) != id)
+        if (taken := session.scalar(query)) is not None:
+            what = f"The external id belongs to company {taken}."
+            raise Conflict(what, f"Change that company with PATCH /v1/companies/{taken}.")
     found = custom.faults(session, "company", fields.get("custom", {}), before)
     owner = fields.get("our_contact")
     if owner is not None and session.get(Associate, owner) is None:

@@ -61,6 +61,7 @@ class PersonIn(Incoming):
 class CompanyIn(Incoming):
     """A company's fields that can be written."""
 
+    external_id: Maybe[Line] = Field(default=None, title="External id", description="Its key in another system.")
     name: Name = Field(title="Name")
     category: Maybe[Line] = Field(default=None, title="Category")
     country: Maybe[Country] = Field(default=None, title="Country", description="ISO 3166-1, two letters.")

@@ -48,6 +48,21 @@ def test_what_is_deleted_is_pointed_to_no_more(api: CrmApi) -> None:
     assert api.client.get("/v1/companies/fjord").status_code == 404
 
 
+def test_a_company_is_found_by_its_key_in_another_system(api: CrmApi) -> None:
+    made = api.client.post("/v1/companies", json={"name": "Fjord", "external_id": "4711"})
+    assert (made.status_code, made.json()["external_id"]) == (201, "4711")
+    api.client.put("/v1/companies/other", json={"name": "Other"})
+    for key, found in (("4711", [made.json()]), ("47", [])):
+        assert api.client.get("/v1/companies", params={"external_id": key}).json()["items"] == found
+    for taken in (
+        api.client.patch("/v1/companies/other", json={"external_id": "4711"}),
+        api.client.post("/v1/companies", json={"name": "Again", "external_id": "4711"}),
+    ):
+        assert taken.status_code == 409
+        assert made.json()["id"] in taken.json()["detail"]
+    assert len(api.client.get("/v1/companies").json()["items"]) == 2
+
+
 def test_companies_are_checked(sqlite_api: CrmApi) -> None:
     for body, pointer in (
         ({}, "/name"),
