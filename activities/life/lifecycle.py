@@ -84,6 +84,14 @@ def allowed(status: FlowStatus) -> list[Command]:
     return [command for command, to in TABLE[status].to.items() if to is not status]
 
 
+def ever(status: FlowStatus, command: Command) -> bool:
+    """Whether a flow of this status may be given the command, now or after other commands (LIFE_14)."""
+    reached = {status}
+    while more := {to for each in reached for to in TABLE[each].to.values()} - reached:
+        reached |= more
+    return any(command in TABLE[each].to for each in reached)
+
+
 def leading_to_delete(status: FlowStatus) -> list[Command]:
     """The commands after which a flow of this status may be deleted (LIFE_6)."""
     return [command for command in allowed(status) if TABLE[TABLE[status].to[command]].delete]

@@ -15,7 +15,7 @@ from activities.definitions import Definitions
 from activities.dispatcher import FlowChanged, ask
 from activities.enrolling.jobs import EnrolmentJobs
 from activities.life.commands import CommandRefused, NotRunnable, command, locked, run_with_existing
-from activities.life.lifecycle import TABLE
+from activities.life.lifecycle import ever
 from flows.catalog import Catalog
 from flows.definition import Flow
 from flows.moments import resolve
@@ -61,7 +61,7 @@ def schedule(
     moment = resolve(at, definitions.current(session, row).flow.zone)
     if moment <= now:
         raise TooLate(moment)
-    if all(to is row.status for to in TABLE[row.status].to.values()):
+    if not ever(row.status, given):
         raise CommandRefused(flow, given, row.status)
     return _keep(session, row, given, moment, now, enrol_existing=enrol_existing)
 

@@ -116,6 +116,9 @@ async def test_LIFE_14_a_moment_that_is_past_or_none_is_refused_and_changes_noth
     flow = await world.flow("past", mail("first"))
     stopped = await world.flow("stopped", mail("first"))
     await world.command(stopped, "stop")
+    closed = await world.flow("closed", wait("rest", "1 day"))
+    await world.enrol(closed)
+    await world.command(closed, "close")
     before = await contents(world.db)
     async with running(world) as ferd:
         for at in ("2020-01-01 08:00", "yesterday"):
@@ -123,6 +126,8 @@ async def test_LIFE_14_a_moment_that_is_past_or_none_is_refused_and_changes_noth
             assert [each["pointer"] for each in refused["problems"]] == ["/at"]
         problem(422, await ferd.api.post(f"/v1/flows/{flow}/pause?at=soon"))
         problem(409, await ferd.api.post(f"/v1/flows/{stopped}/run", json={"at": "2087-01-01"}))
+        never = problem(409, await ferd.api.post(f"/v1/flows/{closed}/run", json={"at": "2087-01-01"}))
+        assert (never["flow_status"], never["allowed"]) == ("closed", ["stop"])
         problem(404, await ferd.api.post(f"/v1/flows/{world.id('nobody')}/run", json={"at": "2087-01-01"}))
     assert await contents(world.db) == before
 
