@@ -1,20 +1,23 @@
 """The attention list: what a person has to look at (SAFE_2, SAFE_3)."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from activities.crm.models import Incoming
+from activities.crm.values import wrong
 from activities.desk import attention
 from api.engine import EngineDep
 from api.flows import find
-from api.paging import OnlyId, Page, PagingDep
+from api.paging import EMPTY_IS_ANY, OnlyId, Page, PagingDep
 from api.participants import EffectPublic
 from api.resource import problems
-from flows.model import Id
+from flows.model import ID, Id
 from store.chores import Attend, EffectOperation, HeldOperation
+
+Source = Annotated[str, Field(pattern=f"^(form|link) {ID[1:]}", examples=["form contact"])]
 
 router = APIRouter(prefix="/attention", tags=["attention"])
 
@@ -55,8 +58,17 @@ class Settled(Incoming):
 class All(Incoming):
     """Which entries are meant."""
 
-    flow: Id = Field(title="Flow", description="Those of this flow.")
+    flow: Id | None = Field(default=None, title="Flow", description="Those of this flow.")
     step: Id | None = Field(default=None, title="Step", description="Only those of this step.")
+    source: Source | None = Field(
+        default=None, title="Source", description="Instead of a flow: what this form or link did by itself."
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.flow is None) == (self.source is None) or (self.step is not None and self.flow is None):
+            raise wrong("This says not exactly one of flow and source", "Give one of them; step goes with flow.")
+        return self
 
 
 class AttendedPublic(BaseModel):
@@ -75,9 +87,14 @@ async def list_attention(
     paging: PagingDep,
     flow: Annotated[OnlyId, Query(description="Only of this flow.")] = None,
     step: Annotated[OnlyId, Query(description="Only of this step.")] = None,
+    source: Annotated[
+        Source | None, EMPTY_IS_ANY, Query(description="Only what this form or link did by itself.")
+    ] = None,
 ) -> Page[AttentionPublic]:
     """Effects of which a person has to say whether they happened, then participants that are held."""
-    found = await engine.db.read(lambda session: attention.entries(session, paging.after, paging.limit + 1, flow, step))
+    found = await engine.db.read(
+        lambda session: attention.entries(session, paging.after, paging.limit + 1, flow, source or step)
+    )
     return paging.page(found, AttentionPublic.model_validate, lambda entry: entry.place)
 
 
@@ -97,13 +114,15 @@ async def settle(engine: EngineDep, body: Settled) -> EffectPublic:
 @router.post(
     "/{operation}",
     operation_id="attend_all",
-    summary="Do the same about all entries of a flow or step",
+    summary="Do the same about all entries of a flow, step, form or link",
     description="retry, skip and remove are for what is held; done, not_done and again for effects.",
     status_code=202,
     responses=problems(404, 413, 415, 422),
 )
 async def attend_all(engine: EngineDep, operation: HeldOperation | EffectOperation, body: All) -> AttendedPublic:
     """The first hundred at once, the rest in the background."""
-    await engine.db.read(lambda session: find(session, body.flow))
-    what = Attend(operation=operation, flow=body.flow, step=body.step)
+    flow = body.flow
+    if flow is not None:
+        await engine.db.read(lambda session: find(session, flow))
+    what = Attend(operation=operation, flow=flow or "", step=body.source or body.step)
     return AttendedPublic.model_validate(await engine.core.chores.attend(what))

@@ -14,7 +14,10 @@ EffectOperation = Literal["done", "not_done", "again"]
 
 
 class Attend(BaseModel):
-    """Do the same about every entry of a flow, or of one of its steps, in the attention list (SAFE_2, SAFE_3)."""
+    """Do the same about every entry of a flow, or of one of its steps, in the attention list (SAFE_2, SAFE_3).
+
+    What a form or link did by itself is of no flow, and has it as its step.
+    """
 
     type: Literal["attend"] = "attend"
     operation: HeldOperation | EffectOperation

@@ -52,10 +52,8 @@ class Handing:
         effect, message, row = look_up(session, key)
         if row is None or row.due is None or row.due > now or holds(session, self._channel):
             return None
-        if (
-            session.scalar(select(col(PendingEffect.number)).where(col(PendingEffect.effect) == key, _in_turn()))
-            is None
-        ):
+        next = select(col(PendingEffect.number)).where(col(PendingEffect.effect) == key, _in_turn())
+        if session.scalar(next) is None:
             return None
         if effect is None:
             effect = effect_of(row, now)

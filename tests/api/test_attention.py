@@ -116,6 +116,8 @@ async def test_SAFE_3_all_of_a_step_are_retried_skipped_or_removed(
     assert (await ferd.get("/attention", flow=flow))["items"] == []
     problem(404, await ferd.api.post("/v1/attention/retry", json={"flow": "nothing"}))
     problem(422, await ferd.api.post("/v1/attention/forget", json={"flow": flow}))
+    for unclear in ({}, {"flow": flow, "source": "form contact"}, {"step": "frail", "source": "form contact"}):
+        problem(422, await ferd.api.post("/v1/attention/again", json=unclear))
 
 
 def refuses(call: Call) -> Reply:

@@ -223,10 +223,12 @@ async def test_STEP_23_SAFE_2_SAFE_3_a_crm_that_is_down_is_tried_for_a_day_and_w
         assert entry["person"] == (await ferd.get("/people"))["items"][0]["id"]
 
         crm.reply = lambda call: Reply(422, {"error": "no such category"})
-        expect(200, await _decide(ferd, entry["effect"], "again"))
+        all_of_it = {"source": "form contact"}
+        assert (await ferd.post("/attention/again", all_of_it, 202))["done"] == 1
         assert await _listed(ferd) == []
         await _round(world, port)
-        (refused,) = await _listed(ferd)
+        (refused,) = (await ferd.get("/attention", **all_of_it))["items"]
+        assert (await ferd.get("/attention", source="link contact"))["items"] == []
         assert "no such category" in refused["text"]
         crm.reply = lambda call: Reply(200, {"id": 7})
         expect(200, await _decide(ferd, refused["effect"], "again"))
@@ -266,6 +268,21 @@ async def test_STEP_23_LIFE_16_SAFE_3_a_brake_does_not_count_among_the_day(
 
 async def _decide(ferd: Running, effect: str, outcome: str) -> Any:
     return await ferd.api.post("/v1/attention", json={"effect": effect, "outcome": outcome})
+
+
+async def test_STEP_23_PART_3_nothing_is_handed_over_of_who_was_deleted(ferd: Running, crm: Backend) -> None:
+    world = ferd.world
+    await _form(ferd, "contact", actions=[SCORED])
+    await _submit(ferd, "contact", KARI)
+    (kari,) = (await ferd.get("/people"))["items"]
+    expect(204, await ferd.api.delete(f"/v1/people/{kari['id']}"))
+    async with _port(world, crm) as port:
+        await _round(world, port)
+    assert crm.calls == []
+    (gone,) = await _effects(world)
+    assert (gone.status.value, gone.error) == ("failed", "the person is gone")
+    assert await _listed(ferd) == []
+    assert await world.stored.count(PendingEffect) == 0
 
 
 async def test_STEP_23_LIFE_16_PART_8_PART_9_a_brake_holds_it_and_it_follows_whom_it_is_about(
