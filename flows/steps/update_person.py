@@ -1,6 +1,7 @@
 """Update person: change fields of the person or the company, all of them or none (STEP_3)."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -11,7 +12,9 @@ from flows.comparisons import Value
 from flows.facts import Facts
 from flows.ports import Change, ChangePerson, FieldChange
 from flows.problems import Problem
-from flows.steps.base import Action, Do, Move
+from flows.steps.base import Action, Do, Fail, Move
+from flows.steps.merging import Merging, template_problems
+from flows.templates import TemplateError
 
 if TYPE_CHECKING:
     from flows.definition import Flow
@@ -35,7 +38,7 @@ class UpdatePerson(Action):
     set: dict[str, Value] = Field(
         default_factory=dict,
         title="Set",
-        description="Fields and their new values.",
+        description="Fields and their new values; text may hold merge tags.",
         examples=[{"person.category": "customer"}],
     )
     clear: list[str] = Field(
@@ -82,8 +85,15 @@ class UpdatePerson(Action):
         return [FieldChange(path, way, value) for way in _WAYS for path, value in given[way].items()]
 
     def enter(self, flow: "Flow", facts: Facts) -> Move:
-        """Asks for all changes together."""
-        changes = tuple(self.changes())
+        """Asks for all changes together; fails if a merge tag cannot be filled."""
+        merging = Merging(flow, facts)
+        try:
+            changes = tuple(
+                change if (text := _template(change)) is None else replace(change, value=merging.line(text))
+                for change in self.changes()
+            )
+        except TemplateError as error:
+            return Fail(f"The values cannot be filled in: {error}")
         names = ", ".join(f"{change.field} ({change.change})" for change in changes)
         return Do(ChangePerson(str(facts.person["id"]), changes), f"Updated {names}")
 
@@ -107,9 +117,18 @@ class UpdatePerson(Action):
                     (change.change, place),
                 )
             seen.setdefault(change.field, change.change)
+            if (text := _template(change)) is not None:
+                for found in template_problems(text, catalog):
+                    yield found.at(0, 0).under(change.change, change.field)
             if change.field in _NAMES and change.change in ("set", "add", "remove"):
                 for index, name in entries(change.value):
                     yield from unknown(catalog, (_NAMES[change.field],), name, change.change, change.field, *index)
+
+
+def _template(change: FieldChange) -> str | None:
+    """The text with merge tags that a change sets, if it is one."""
+    text = change.value if change.change == "set" else None
+    return text if isinstance(text, str) and ("{{" in text or "{%" in text) else None
 
 
 def entries(value: object) -> Iterator[tuple[tuple[int, ...], str]]:

@@ -176,6 +176,12 @@ def test_LIFE_2_a_good_flow_has_no_problems() -> None:
         ),
         (step("update_person", add={"company.employees": 1}), "/add/company.employees", "not possible", "increase"),
         (
+            step("update_person", set={"person.country": "{{ person.nme }}"}),
+            "/set/person.country",
+            "nme",
+            "person.name",
+        ),
+        (
             step("update_person", set={"company.employees": "many"}),
             "/set/company.employees",
             "cannot hold 'many'",

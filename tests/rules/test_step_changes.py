@@ -15,7 +15,11 @@ async def test_STEP_3_every_kind_of_change_on_person_and_company(world: World) -
         {
             "id": "update",
             "kind": "update_person",
-            "set": {"person.category": "customer", "person.custom.size": 4.5},
+            "set": {
+                "person.category": "customer",
+                "person.custom.size": 4.5,
+                "person.custom.came": "by {{ flow.id }} from {{ company.country }}",
+            },
             "clear": ["person.language"],
             "add": {"person.custom.tags": "new"},
             "remove": {"person.custom.topics": "tea"},
@@ -30,7 +34,8 @@ async def test_STEP_3_every_kind_of_change_on_person_and_company(world: World) -
     assert await left(world, await world.enrol(flow, person)) is Reason.COMPLETED
     row = await person_now(world, person)
     assert (row.category, row.language, row.country) == ("customer", None, "NO")
-    assert row.custom == {"tags": ["old", "new"], "topics": ["coffee"], "size": 4.5, "visits": 1}
+    came = f"by {flow} from NO"
+    assert row.custom == {"tags": ["old", "new"], "topics": ["coffee"], "size": 4.5, "visits": 1, "came": came}
     changed = await world.db.read(lambda session: session.get_one(Company, firm))
     assert (changed.custom, changed.employees) == ({"score": 11.5}, 8)
 
