@@ -78,7 +78,8 @@ for each in _SUMMARIES:
     "/{flow}/archive",
     operation_id="archive_flow",
     summary="Put a flow into the archive",
-    description="Out of the default lists, while nobody is inside; its id, numbers and messages stay.",
+    description="Out of the default lists, while nobody is inside: whoever comes in brings it back. Its id, numbers "
+    "and messages stay.",
     responses=problems(404, 409, 422),
 )
 async def archive(engine: EngineDep, flow: PathId) -> Archived:

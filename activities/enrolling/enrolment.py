@@ -108,6 +108,8 @@ class Enrolment:
         else:
             decided = [_not_open(proposal, known) for proposal in proposals]
         taken = [proposal for proposal, no in zip(proposals, decided, strict=True) if no is None]
+        if taken and flow.archived:
+            flow.archived = False  # a flow that somebody is inside is in the lists
         answers = iter(self._write(session, taken, flow, outline, now) if taken else ())
         refused = [(proposal, no) for proposal, no in zip(proposals, decided, strict=True) if no is not None]
         if refused:

@@ -8,9 +8,9 @@ from flows.copying import renamed
 from flows.loading import read
 from flows.outcome import Status
 from store.flows import FlowRow, FlowStatus
-from tests.rules.given import resting
+from tests.rules.given import resting, when
 from tests.support.dump import contents
-from tests.support.running import expect, problem, running
+from tests.support.running import Running, expect, problem, running
 from tests.support.world import World, mail, now, wait
 
 FILE = """\
@@ -108,3 +108,19 @@ async def test_LIFE_7_a_flow_is_not_archived_while_anyone_is_inside(world: World
         await world.stored.until(participant, status=Status.CANCELLED)
         await ferd.post(f"/flows/{flow}/archive")
     assert (await world.state(flow)).changed_at < now()
+
+
+async def test_LIFE_7_whoever_comes_into_an_archived_flow_brings_it_back(still_ferd: Running) -> None:
+    """Archived from running with nobody inside, it still takes people: then it is in the lists, as they are inside."""
+    world = still_ferd.world
+    flow = await world.flow("archive", wait("rest", "3 days"), enrolment={"filter": when("person.country", "NO")})
+    await still_ferd.post(f"/flows/{flow}/archive")
+
+    async def archived() -> list[str]:
+        return [each["id"] for each in (await still_ferd.get("/flows", archived=True))["items"]]
+
+    people = f"/flows/{flow}/participants"
+    await still_ferd.post(people, {"person": await world.person(country="SE")}, status=202)
+    assert await archived() == [flow]
+    await still_ferd.post(people, {"person": await world.person(country="NO")}, status=202)
+    assert await archived() == []
