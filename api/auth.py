@@ -16,6 +16,8 @@ SECURITY_SCHEMES = {
 }
 """For OpenAPI: either will do."""
 
+_MOST_IN_VAIN = 100 * 1024 * 1024
+"""Bytes of a body that is too large which are taken and thrown away."""
 _READING = ("GET", "HEAD", "OPTIONS")
 _CONTENT = ("/v1/content", "/v1/files", "/v1/links", "/v1/forms")
 
@@ -72,6 +74,8 @@ class Door:
             if length.isdecimal() and int(length) > limit:
                 raise _too_large(limit)
         except ApiProblem as error:
+            if isinstance(error, TooLarge):
+                await _rest(receive)
             await answer(error.problem, error.headers)(scope, receive, send)
             return
         await self._app(scope, _limited(receive, limit), send)
@@ -125,6 +129,16 @@ def _limited(receive: Receive, limit: int) -> Receive:
         return message
 
     return counted
+
+
+async def _rest(receive: Receive) -> None:
+    """Take what the caller still sends: one who is cut off while sending hears of no answer."""
+    size = 0
+    while size <= _MOST_IN_VAIN:
+        message = await receive()
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return
+        size += len(message.get("body", b""))
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -163,6 +163,29 @@ async def test_a_body_without_a_length_is_counted() -> None:
         await door(scope, receive, send)  # type: ignore[arg-type]
 
 
+async def test_who_sends_too_much_is_heard_out_and_told() -> None:
+    """An answer before the end of what is sent would break the connection, and the caller would never read it."""
+    parts: list[dict[str, object]] = [
+        {"type": "http.request", "body": b"x" * 60, "more_body": more} for more in (True, True, False)
+    ]
+    sent: list[dict[str, object]] = []
+
+    async def application(*_: object) -> None:
+        raise AssertionError
+
+    async def receive() -> dict[str, object]:
+        return parts.pop(0)
+
+    async def send(message: dict[str, object]) -> None:
+        assert parts == []
+        sent.append(message)
+
+    headers = [(b"x-api-key", b"k"), (b"content-length", b"180")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/x", "headers": headers}
+    await Door(application, keys=["k"], body_limit=100, larger={})(scope, receive, send)  # type: ignore[arg-type]
+    assert sent[0]["status"] == 413
+
+
 def test_the_same_key_is_answered_again_and_does_nothing(api: CrmApi) -> None:
     headers = {"Idempotency-Key": "order-17"}
     first = api.client.post("/v1/people", json={"first_name": "Kari"}, headers=headers)
