@@ -147,7 +147,7 @@ def _effects(session: Session, after: str, limit: int, flow: str | None, step: s
         select(EffectRow, func.coalesce(col(ParticipantRow.person), col(EffectRow.person), ""), col(PendingEffect.what))
         .outerjoin(ParticipantRow, col(ParticipantRow.id) == col(EffectRow.participant))
         .outerjoin(PendingEffect, col(PendingEffect.effect) == col(EffectRow.key))
-        .where(col(EffectRow.key).in_(union(unknown, undecided())), col(EffectRow.status).in_(_SHOWN))
+        .where(col(EffectRow.key).in_(union(unknown, undecided())), col(EffectRow.status) != EffectStatus.PLANNED)
         .where(col(EffectRow.key) > after)
         .order_by(col(EffectRow.key))
         .limit(limit)
