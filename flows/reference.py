@@ -12,7 +12,7 @@ from flows.schema import schema
 from flows.steps import Step
 from flows.steps.base import Action, BaseStep, Message, Sending
 
-_SHARED = ("id", "kind")
+_SHARED = ("id", "kind", "name")
 _REF = re.compile(r"^#/\$defs/")
 
 
@@ -26,7 +26,8 @@ def _lines() -> Iterator[str]:
     kinds = {_kind(model): model for model in _models() if model.__name__ in models}
     yield "# Steps"
     yield ""
-    yield "Every kind of step with its settings. Each step also has an `id`, its name in the flow, and its `kind`."
+    yield "Every kind of step with its settings. Each step also has an `id` of its own in the flow, its `kind`, and"
+    yield "perhaps a `name`: a short label for people, shown with the numbers and in the Temporal UI."
     yield "Made from the models by `python -m flows.reference`."
     yield ""
     for kind in kinds:

@@ -19,6 +19,6 @@ def test_every_kind_and_setting_is_told() -> None:
     page = reference()
     assert not [kind for kind in KINDS if f"\n## {kind}\n" not in page]
     section = page.partition("\n## call_webhook\n")[2].partition("\n## ")[0]
-    settings = CallWebhook.model_fields.keys() - {"id", "kind"}
+    settings = CallWebhook.model_fields.keys() - {"id", "kind", "name"}
     assert not [name for name in settings if f"| `{name}` |" not in section]
     assert "| `on_error` | `hold` or `continue` or `drop_out` | `hold` |" in section

@@ -76,7 +76,7 @@ def statistics(session: Session, flow: FlowRow, outline: Outline) -> Statistics:
         elif measure == "passed":
             passed[name] += number
     steps = [
-        StepCount(step.id, step.kind, step.summary(), waiting[step.id], passed[step.id])
+        StepCount(step.id, step.kind, step.label(), waiting[step.id], passed[step.id])
         for _, step in outline.flow.walk()
     ]
     steps += [

@@ -189,7 +189,7 @@ def _effect(edit: Edit, step: BaseStep, people: _People | None = None) -> StepEf
     elif own_settings(step) != own_settings(edit.after.step[step.id]):
         change = "edited"
     standing = people.count if people is not None else 0
-    return StepEffect(step.id, step.kind, step.summary(), change, standing=standing, unaffected=standing)
+    return StepEffect(step.id, step.kind, step.label(), change, standing=standing, unaffected=standing)
 
 
 def _refused(edit: Edit, step: BaseStep, people: _People, there: int, why: str) -> StepEffect:

@@ -350,6 +350,6 @@ def _first(flow: FlowRow, outline: Outline) -> Perform:
         version=flow.version,
         step=first.id if first else "",
         kind=first.kind if first else "finish",
-        summary=first.summary() if first else "Finish",
+        summary=first.label() if first else "Finish",
         local=first is None or first.in_store,
     )

@@ -259,7 +259,7 @@ class Standing:
             version=self.flow.version,
             step=rest.step.id,
             kind=rest.step.kind,
-            summary=rest.step.summary(),
+            summary=rest.step.label(),
             until=rest.until,
             then=self.perform(then),
         )
@@ -272,7 +272,7 @@ class Standing:
             version=self.flow.version,
             step=at.id if at else "",
             kind=at.kind if at else "finish",
-            summary=at.summary() if at else "Finish",
+            summary=at.label() if at else "Finish",
             local=at is None or (at.in_store and not away),
         )
 

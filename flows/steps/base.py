@@ -91,6 +91,13 @@ class BaseStep(Strict):
     id: Id = Field(
         title="Id", description="The step's name in this flow: letters, digits, hyphens, dots and underscores."
     )
+    name: str = Field(
+        default="",
+        max_length=100,
+        title="Name",
+        description="A short label for people: shown with the numbers and in the Temporal UI, instead of what is done.",
+        examples=["Who is large?"],
+    )
     acts: ClassVar[bool] = False
     """Whether the step has an effect in the world. A step that acts has an activity of its own."""
 
@@ -106,6 +113,10 @@ class BaseStep(Strict):
     @abstractmethod
     def summary(self) -> str:
         """One short line without merge values, for the Temporal UI and the pages: `Send e-mail welcome-mail`."""
+
+    def label(self) -> str:
+        """What people call the step: its name, or what it does."""
+        return self.name or self.summary()
 
     def inner(self) -> Sequence[Sequence["BaseStep"]]:
         """The step sequences of the step's branches, in order."""

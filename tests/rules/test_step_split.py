@@ -97,8 +97,11 @@ async def test_STEP_15_everyone_else_may_exit(world: World) -> None:
         split(
             branch("norwegian", when=when("person.country", "NO")),
             everyone_else={"exit": {"add_to_selection": "others"}},
+            name="Who is Norwegian?",
         ),
     )
+    shown, _ = (await world.api.get(f"/v1/flows/{flow}")).json()["statistics"]["steps"]
+    assert shown["summary"] == "Who is Norwegian?"
     swede, norwegian = await world.person(country="SE"), await world.person(country="NO")
     participants = [await world.enrol(flow, person) for person in (swede, norwegian)]
     assert [await left(world, participant) for participant in participants] == [
