@@ -89,7 +89,7 @@ class UpdatePerson(Action):
         merging = Merging(flow, facts)
         try:
             changes = tuple(
-                change if (text := _template(change)) is None else replace(change, value=merging.line(text))
+                change if (text := template(change)) is None else replace(change, value=merging.line(text))
                 for change in self.changes()
             )
         except TemplateError as error:
@@ -117,7 +117,7 @@ class UpdatePerson(Action):
                     (change.change, place),
                 )
             seen.setdefault(change.field, change.change)
-            if (text := _template(change)) is not None:
+            if (text := template(change)) is not None:
                 for found in template_problems(text, catalog):
                     yield found.at(0, 0).under(change.change, change.field)
             if change.field in _NAMES and change.change in ("set", "add", "remove"):
@@ -125,7 +125,7 @@ class UpdatePerson(Action):
                     yield from unknown(catalog, (_NAMES[change.field],), name, change.change, change.field, *index)
 
 
-def _template(change: FieldChange) -> str | None:
+def template(change: FieldChange) -> str | None:
     """The text with merge tags that a change sets, if it is one."""
     text = change.value if change.change == "set" else None
     return text if isinstance(text, str) and ("{{" in text or "{%" in text) else None

@@ -288,6 +288,7 @@ async def test_LIFE_2_an_item_that_a_list_there_does_not_have_is_a_problem_once_
     steps = [
         {"id": "w", "kind": "update_person", "set": wrong, "add": {"person.subscriptions": ["5", "6"]}},
         {"id": "r", "kind": "update_person", "set": {**right, **free}, "remove": {"person.subscriptions": "5"}},
+        {"id": "m", "kind": "update_person", "set": {"person.category": "{{ company.category }}"}},
     ]
 
     async def refused(flow_id: str) -> dict[str, tuple[str, str]]:

@@ -10,7 +10,6 @@ from typing import Any
 from activities.outside.superoffice.client import SuperOffice
 from activities.outside.superoffice.fields import SLOTS
 from activities.outside.superoffice.values import own_name
-from flows import fields
 from flows.catalog import suggestion
 from flows.ports import NotDone
 
@@ -58,8 +57,8 @@ class Lists:
         return name
 
     async def by_field(self) -> Mapping[str, str]:
-        """Every field that a flow can change and whose values are items of a list, and that list, by their names."""
-        found = {field: slot.list for field, slot in SLOTS.items() if slot.list and fields.changeable(field)}
+        """Every field whose values are items of a list, and that list, by their names; associates are no such items."""
+        found = {field: slot.list for field, slot in SLOTS.items() if slot.list not in ("", "associate")}
         for of, path in _LAYOUTS.items():
             for theirs, name in (await self._of_fields(path)).items():
                 found.setdefault(f"{of}.custom.{own_name(theirs)}", name)

@@ -15,7 +15,7 @@ from flows.steps.create_request import CreateRequest
 from flows.steps.creating import CONTACTS, Owned
 from flows.steps.distribute import Distribute
 from flows.steps.membership import Membership
-from flows.steps.update_person import UpdatePerson, entries
+from flows.steps.update_person import UpdatePerson, entries, template
 from store.library import SubscriptionType
 from store.pulling import FieldItemRow
 
@@ -27,7 +27,8 @@ def refusals(session: Session, step: Action) -> Iterator[Problem]:
     if isinstance(step, UpdatePerson):
         yield from _fields(step)
         for change in step.changes():
-            if change.change in ("set", "add", "remove") and change.value is not None:
+            # What merge tags will say nobody knows yet.
+            if change.change in ("set", "add", "remove") and change.value is not None and template(change) is None:
                 yield from _items(session, change)
     if isinstance(step, Membership):
         for index, project in enumerate(step.project):
