@@ -46,6 +46,7 @@ class Bulk:
         created: list[dict[str, Any]] = []
         people: list[str] = []
         unknown: list[int] = []
+        ids = iter(sorted(new_id("per") for _ in rows))  # in the order of the rows, which are of one moment
         for row, person in zip(rows, known, strict=True):
             if row.id and person is None:
                 unknown.append(row.line)
@@ -54,7 +55,7 @@ class Bulk:
             if row.company:
                 fields = {**fields, "company": companies[row.company["name_key"]]}
             if person is None:
-                created.append({**_NOBODY, **fields, "id": new_id("per"), "created_at": at, "updated_at": at})
+                created.append({**_NOBODY, **fields, "id": next(ids), "created_at": at, "updated_at": at})
                 people.append(created[-1]["id"])
             else:
                 people.append(person.id)
