@@ -38,6 +38,7 @@ from activities.outside.superoffice.lists import Lists
 from activities.outside.superoffice.pulling import Pull
 from activities.outside.superoffice.reading import Reading
 from activities.outside.superoffice.telling import Following
+from activities.ports import Ports
 from activities.responses.handing import Handing
 from activities.responses.notices import Notices
 from activities.responses.outbox import Outbox, Waiting
@@ -146,7 +147,7 @@ class _Room:
         self.scripts = ScriptRunner(self._db, settings.scripts, now)
         self.deliveries = Deliveries(self._db, self.web, now)
         self.followers = _followers(settings, self.core, self.web)
-        self.ports: Mapping[type, Port[Any]] = {
+        self.ports: Ports = {
             Email: self.mail,
             Sms: self.sms,
             CallWebhook: WebhookCalls(self._db, self.web, now),

@@ -1,6 +1,6 @@
 """Everything that acts, put together: what a worker, the API and the command line need of one store."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +30,7 @@ from activities.journeys.pace import NO_LIMITS, Limits, Pace
 from activities.journeys.standing import Rules, Standing
 from activities.journeys.steps import Steps, StorePort
 from activities.outside.elsewhere import NOTHING_ELSEWHERE, Elsewhere
+from activities.ports import Ports
 from activities.responses.forms import Forms
 from activities.responses.pending import PendingEffects
 from activities.responses.reactions import Reacting
@@ -38,7 +39,7 @@ from activities.scripts.runs import ScriptStarts
 from activities.upkeep.background import Background
 from activities.upkeep.chores import Chores
 from activities.upkeep.sweep import Sweep
-from flows.ports import Port, StartScript
+from flows.ports import StartScript
 from store.database import Database
 from workflows.contract import TASK_QUEUE
 
@@ -136,10 +137,10 @@ class Core:
             recounts=Recounts(db, definitions, clock),
         )
 
-    def activities(self, ports: Mapping[type, Port[Any]]) -> list[Callable[..., Any]]:
+    def activities(self, ports: Ports) -> list[Callable[..., Any]]:
         """What runs on the common task queue. `ports` serve what leaves our store, by the type of the request."""
         journey = JourneyActivities(self.dispatcher, self.steps, self.events, ports)
-        repeat = RepeatActivities(self.dispatcher, Repeats(self.steps), journey.hand_over)
+        repeat = RepeatActivities(self.dispatcher, Repeats(self.steps), ports)
         return [*journey.all(), *repeat.all(), *self._flow().all(), *self.recurrences.activities()]
 
     def control_activities(self) -> list[Callable[..., Any]]:

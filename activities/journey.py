@@ -22,7 +22,7 @@ from activities.journeys.standing import Standing, UnknownParticipant
 from activities.journeys.steps import Begun, Steps
 from activities.ports import Ports, hand_over
 from flows.outcome import Reason, Status
-from flows.ports import Done, NotDone, Request, Silence
+from flows.ports import Done
 from flows.steps import KINDS
 from flows.steps.base import Leave
 from workflows.contract import STEP_ATTEMPTS, Answer, LookInput, Message, Plan, StepInput, UnansweredInput
@@ -96,7 +96,7 @@ class JourneyActivities:
             if time.monotonic() - planned <= FRESH:
                 break
             mine = True
-        outcome = await self.hand_over(begun.request, begun.key)
+        outcome = await hand_over(self._ports, begun.request, begun.key)
         last_try = activity.info().attempt >= STEP_ATTEMPTS
         plan = await self._dispatcher.write(
             lambda session: self._steps.settle(session, given.participant, begun, outcome, now, last_try=last_try)
@@ -106,10 +106,6 @@ class JourneyActivities:
         if plan is None:
             raise ApplicationError(f"{type(outcome).__name__}: {begun.key}", type=type(outcome).__name__)
         return plan
-
-    async def hand_over(self, request: Request, key: str) -> Done | NotDone | Silence:
-        """Ask the port for an effect and hear how it went."""
-        return await hand_over(self._ports, request, key)
 
     def _hear(self, session: Session, given: LookInput, now: datetime) -> Plan:
         for message in given.messages:

@@ -76,7 +76,10 @@ class _Chunk(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """A CSV file that is taken in chunk by chunk: each is a transaction, and is done once for an Idempotency-Key."""
+    """A CSV file that is taken in chunk by chunk: each is a transaction, and is done once for an Idempotency-Key.
+
+    `digest` is what the file is told from others by where there is such a key, else empty.
+    """
 
     services: Services
     idempotency: Idempotency
@@ -86,7 +89,7 @@ class Taking:
     @classmethod
     async def of(cls, services: Services, idempotency: Idempotency, file: BinaryIO) -> Self:
         """Its header is read. Raises Refused if that is wrong."""
-        digest = await asyncio.to_thread(_digest, file)
+        digest = await asyncio.to_thread(_digest, file) if idempotency.key is not None else ""
         own = await services.db.read(lambda session: declared(session, "person"))
         return cls(services, idempotency, await asyncio.to_thread(PeopleCsv, file, own), digest)
 

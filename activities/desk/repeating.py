@@ -1,7 +1,7 @@
 """The activity of an effect that is done again by hand: the gate, the world, the record; see `repeats`."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,19 +12,17 @@ from activities.desk.repeats import Repeats
 from activities.dispatcher import Dispatcher
 from activities.journey import FRESH, heartbeating
 from activities.journeys.steps import Begun
-from flows.ports import Done, NotDone, Request, Silence
+from activities.ports import Ports, hand_over
 from workflows.contract import STEP_ATTEMPTS, Repeated, RepeatInput
-
-HandOver = Callable[[Request, str], Awaitable[Done | NotDone | Silence]]
 
 
 class RepeatActivities:
-    """The activity of RepeatWorkflow."""
+    """The activity of RepeatWorkflow, with what it acts through."""
 
-    def __init__(self, dispatcher: Dispatcher, repeats: Repeats, hand_over: HandOver) -> None:
+    def __init__(self, dispatcher: Dispatcher, repeats: Repeats, ports: Ports) -> None:
         self._dispatcher = dispatcher
         self._repeats = repeats
-        self._hand_over = hand_over
+        self._ports = ports
 
     def all(self) -> list[Callable[..., Any]]:
         """What runs on the common task queue."""
@@ -45,7 +43,7 @@ class RepeatActivities:
         begun = await self._begin(effect, now)
         if begun is None:
             return
-        outcome = await self._hand_over(begun.request, effect)
+        outcome = await hand_over(self._ports, begun.request, effect)
         last_try = activity.info().attempt >= STEP_ATTEMPTS
         settled = await self._dispatcher.write(
             lambda session: self._repeats.settle(session, begun, outcome, now, last_try=last_try)
