@@ -157,7 +157,9 @@ async def test_STEP_6_the_owner_is_told_once_and_not_while_the_flow_is_paused(wo
     assert (mail["Subject"], mail["To"]) == ("New in your diary: Call Kari Nordmann", "liv <liv@fjord.example>")
     assert "hello@fjord.example" in mail["From"]
     text = mail.get_body().get_content()
-    assert "10:00 to 11:00 (Asia/Tokyo)" in text
+    [met] = await made(world, FollowUp, flow)
+    starts, ends = (moment.astimezone(ZoneInfo("Asia/Tokyo")) for moment in (met.starts_at, met.ends_at))
+    assert f"When: {starts:%Y-%m-%d %H:%M} to {ends:%H:%M} (Asia/Tokyo)" in text
     assert "Kari Nordmann" in text
     assert await left(world, await world.enrol(flow)) is Reason.COMPLETED
     await eventually(lambda: _inbox(world), lambda mails: len(mails) == 2)
