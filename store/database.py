@@ -29,8 +29,10 @@ _CONFLICTS = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL a
 _TRIES = 5
 _POSTGRES_CONNECTIONS = 16
 _BRAKES = 0x6272616B65  # "brake": any constant of our own
+_NEWCOMERS = 0x6E6577  # "new": another
 _LOCK_ALONE = text("SELECT pg_advisory_xact_lock(:key)")
 _LOCK_SHARED = text(f"SELECT pg_advisory_xact_lock_shared(:key), pg_advisory_xact_lock_shared({_BRAKES})")
+_LOCK_NEWCOMER = text(f"SELECT pg_advisory_xact_lock_shared({_NEWCOMERS}), pg_advisory_xact_lock(:key)")
 _SQLITE_READERS = 4
 _BUSY = 30  # seconds that SQLite waits for another process
 
@@ -145,14 +147,29 @@ def lock_flow(session: Session, flow: str, *, exclusive: bool = False) -> None:
     Who shares it also shares the lock of the brakes for all flows. SQLite needs none: its writers already take turns.
     """
     if session.get_bind().dialect.name == "postgresql":
-        key = int.from_bytes(blake2b(flow.encode(), digest_size=8).digest(), "big", signed=True)
-        session.connection().execute(_LOCK_ALONE if exclusive else _LOCK_SHARED, {"key": key})
+        session.connection().execute(_LOCK_ALONE if exclusive else _LOCK_SHARED, {"key": _key(flow)})
 
 
 def lock_brakes(session: Session) -> None:
     """Take the lock of the brakes for all flows alone: no effect and no enrolment begins meanwhile (LIFE_16)."""
     if session.get_bind().dialect.name == "postgresql":
         session.connection().execute(_LOCK_ALONE, {"key": _BRAKES})
+
+
+def lock_newcomers(session: Session, address: str | None = None) -> None:
+    """Before somebody is looked for who may be new: nobody else makes a person of this address meanwhile, or of any.
+
+    Taken before all other locks. Without it two who look at once would both find nobody, and make the person twice.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        if address is None:
+            session.connection().execute(_LOCK_ALONE, {"key": _NEWCOMERS})
+        else:
+            session.connection().execute(_LOCK_NEWCOMER, {"key": _key(f"address {address}")})
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def _sqlite(url: str, *, size: int, begin: str) -> Engine:

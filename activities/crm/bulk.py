@@ -13,6 +13,7 @@ from activities.crm.importing import Row, another_name, is_keyed
 from activities.crm.occur import Occur
 from activities.crm.people import People
 from store.columns import new_id
+from store.database import lock_newcomers
 from store.people import Company, Person
 
 # Every row has the same columns, so that one statement writes them all.
@@ -41,6 +42,7 @@ class Bulk:
 
     def save(self, session: Session, rows: Sequence[Row], at: datetime, *, fire_triggers: bool) -> Saved:
         """Write one chunk of rows; no two of them may be about the same person."""
+        lock_newcomers(session)
         known = self._known(session, rows)
         companies = self._companies_of(session, rows, at)
         created: list[dict[str, Any]] = []

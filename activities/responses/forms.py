@@ -16,6 +16,7 @@ from activities.crm.models import PersonIn
 from activities.crm.values import Email, email_key
 from activities.enrolling.events import Event, Events
 from activities.responses.reactions import Reacting
+from store.database import lock_newcomers
 from store.library import FormRow
 from store.people import Person
 
@@ -137,9 +138,11 @@ class Forms:
         address = values.get("email")
         if not isinstance(address, str):
             return None
+        key = email_key(address)
+        lock_newcomers(session, key)
         found = session.scalar(
             select(col(Person.id))
-            .where(col(Person.email_key) == email_key(address), col(Person.deleted_at).is_(None))
+            .where(col(Person.email_key) == key, col(Person.deleted_at).is_(None))
             .order_by(col(Person.created_at), col(Person.id))
             .limit(1)
         )

@@ -1,5 +1,6 @@
 """POST /v1/people/import: good rows are taken, bad ones refused one by one."""
 
+import asyncio
 import csv
 import io
 import time
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.crm import CrmApi
+from tests.support.running import Running
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -196,3 +198,15 @@ def test_ten_thousand_rows_take_seconds(api: CrmApi) -> None:
     result = load(api, text.getvalue())
     assert (result["created"], result["refused"]) == (10_000, 0)
     assert time.process_time() - begun < 30
+
+
+async def test_who_is_new_to_several_at_once_is_made_once(still_ferd: Running) -> None:
+    """Files and forms with one unknown address, all at the same moment."""
+    world = still_ferd.world
+    await world.form("join")
+    rows, kind = b"email\nkari@new.example\n", {"content-type": "text/csv"}
+    files = [world.api.post("/v1/people/import", content=rows, headers=kind) for _ in range(6)]
+    forms = [world.public.post("/f/join", data={"email": "Kari@new.example"}) for _ in range(6)]
+    for answer in await asyncio.gather(*(each for pair in zip(files, forms, strict=True) for each in pair)):
+        assert answer.status_code == 200, answer.text
+    assert len((await still_ferd.get("/people"))["items"]) == 1
