@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from unicodedata import normalize
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -33,14 +34,18 @@ _START_ALONE = {"start", "unstop"}
 
 def says_stop(text: str) -> bool:
     """Whether an SMS withdraws the consent to SMS."""
-    words = re.findall(r"\w+", text.casefold())
+    words = _words(text)
     return bool(words) and (words[0] in _STOP or (len(words) == 1 and words[0] in _STOP_ALONE))
 
 
 def says_start(text: str) -> bool:
     """Whether an SMS takes a STOP back."""
-    words = re.findall(r"\w+", text.casefold())
+    words = _words(text)
     return len(words) == 1 and words[0] in _START_ALONE
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", normalize("NFKC", text).casefold())  # some keyboards write letters of full width
 
 
 BOUNCED = "email.bounced"

@@ -192,7 +192,9 @@ async def test_PART_2_start_takes_a_stop_back_once_and_nothing_else(world: World
     assert len(phone.texts) == 1
 
 
-@pytest.mark.parametrize("text", ["STOP", " stopp. ", "Stop FjordCoffee", "unsubscribe me", "QUIT", "Avmeld"])
+@pytest.mark.parametrize(
+    "text", ["STOP", " stopp. ", "Stop FjordCoffee", "unsubscribe me", "QUIT", "Avmeld", "\uff33\uff34\uff2f\uff30"]
+)
 def test_PART_2_words_that_withdraw(text: str) -> None:
     assert says_stop(text)
 
