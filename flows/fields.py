@@ -5,6 +5,7 @@ hold what a team has added (of any name, until it declares some: `declared`), `p
 (STEP_22), `form.…` and `event.…` whatever came with an event. What is there is of type `any`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -58,25 +59,37 @@ CHANGES: Mapping[FieldType, frozenset[Change]] = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field with a name of its own. `choices`: the only values it can have (empty: no limit)."""
+    """A field with a name of its own. `choices`: the only values it can have (empty: no limit).
+
+    `shape`: what a text must look like to be kept, whole, and `example` in words; the CRM may still know better.
+    """
 
     type: FieldType
     derived: bool = False
     choices: tuple[str, ...] = ()
+    shape: str = ""
+    example: str = ""
 
 
 _CONSENT = Field(FieldType.TEXT, choices=("granted", "withdrawn"))
+_EMAIL = Field(FieldType.TEXT, shape=r"[^@\s]+@[^@\s]+", example="an e-mail address, such as kari@fjord.example")
+_MOBILE = Field(FieldType.TEXT, shape=r"\+?[\d\s()./-]{4,40}", example="a phone number, such as +47 400 00 000")
+_COUNTRY = Field(FieldType.TEXT, shape="[A-Za-z]{2}", example="a country code of two letters, such as NO")
+_LANGUAGE = Field(
+    FieldType.TEXT, shape="[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", example="a language code, such as nb or en-GB"
+)
+_ZONE = Field(FieldType.TEXT, shape=r"[A-Za-z][\w+-]*(/[\w+-]+)*", example="a time zone, such as Europe/Oslo")
 
 FIELDS: Mapping[str, Field] = {
     "person.id": Field(FieldType.TEXT, derived=True),
     "person.first_name": Field(FieldType.TEXT),
     "person.last_name": Field(FieldType.TEXT),
     "person.name": Field(FieldType.TEXT, derived=True),
-    "person.email": Field(FieldType.TEXT),
-    "person.mobile": Field(FieldType.TEXT),
-    "person.country": Field(FieldType.TEXT),
-    "person.language": Field(FieldType.TEXT),
-    "person.time_zone": Field(FieldType.TEXT),
+    "person.email": _EMAIL,
+    "person.mobile": _MOBILE,
+    "person.country": _COUNTRY,
+    "person.language": _LANGUAGE,
+    "person.time_zone": _ZONE,
     "person.category": Field(FieldType.TEXT),
     "person.company": Field(FieldType.TEXT, derived=True),
     "person.our_contact": Field(FieldType.TEXT),
@@ -89,7 +102,7 @@ FIELDS: Mapping[str, Field] = {
     "company.id": Field(FieldType.TEXT, derived=True),
     "company.name": Field(FieldType.TEXT),
     "company.category": Field(FieldType.TEXT),
-    "company.country": Field(FieldType.TEXT),
+    "company.country": _COUNTRY,
     "company.employees": Field(FieldType.NUMBER),
     "company.our_contact": Field(FieldType.TEXT),
     "owner.id": Field(FieldType.TEXT, derived=True),
@@ -180,10 +193,17 @@ def fits(known: Field, value: object) -> bool:
             return isinstance(value, str | int | float)
 
 
+def keeps(path: str, value: object) -> bool:
+    """Whether a value that the field accepts also looks like what it holds: an e-mail address like one."""
+    known = field(path)
+    text = str(value).strip()
+    return known is None or not known.shape or not text or re.fullmatch(known.shape, text) is not None
+
+
 def looks_like(path: str) -> str:
     """How a value of the field is written in a flow file; for the remedy of a problem."""
     known = field(path) or _OPEN_FIELD
-    return " or ".join(known.choices) or known.type.looks_like
+    return " or ".join(known.choices) or known.example or known.type.looks_like
 
 
 def nearest(path: str) -> str | None:

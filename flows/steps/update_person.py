@@ -156,7 +156,9 @@ def _mismatch(change: FieldChange) -> Problem | None:
     if change.change == "copy":
         return _no_copy(path, kind, str(change.value))
     entries = list(change.value) if isinstance(change.value, tuple) else [change.value]
-    if change.change in ("set", "add", "remove") and not _accepted(path, kind, change.value, entries):
+    if change.change in ("set", "add", "remove") and not (
+        _accepted(path, kind, change.value, entries) and _kept(change)
+    ):
         return Problem(
             f"{path} cannot hold {change.value!r}.", f"Write {fields.looks_like(path)}; to empty a field use clear."
         )
@@ -168,6 +170,11 @@ def _accepted(path: str, kind: fields.FieldType, value: object, entries: list[ob
     if isinstance(value, tuple) and not several:
         return False
     return all(fields.accepts(path, entry) for entry in entries)
+
+
+def _kept(change: FieldChange) -> bool:
+    """Whether a text that is set looks like what the field holds; one with merge tags is known only at the step."""
+    return change.change != "set" or template(change) is not None or fields.keeps(change.field, change.value)
 
 
 def _no_copy(path: str, kind: fields.FieldType, source: str) -> Problem | None:

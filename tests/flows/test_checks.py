@@ -187,7 +187,12 @@ def test_LIFE_2_a_good_flow_has_no_problems() -> None:
             "cannot hold 'many'",
             "a number",
         ),
-        (step("update_person", set={"person.country": ["NO"]}), "/set/person.country", "cannot hold", "text"),
+        (step("update_person", set={"person.country": ["NO"]}), "/set/person.country", "cannot hold", "such as NO"),
+        (step("update_person", set={"person.country": "Norge"}), "/set/person.country", "cannot hold", "such as NO"),
+        (step("update_person", set={"person.email": "kari"}), "/set/person.email", "cannot hold", "e-mail address"),
+        (step("update_person", set={"person.mobile": "none"}), "/set/person.mobile", "cannot hold", "+47"),
+        (step("update_person", set={"person.language": "norsk"}), "/set/person.language", "cannot hold", "nb"),
+        (step("update_person", set={"person.time_zone": "Oslo time"}), "/set/person.time_zone", "hold", "Europe/Oslo"),
         (
             step("update_person", copy={"person.country": "company.employees"}),
             "/copy/person.country",
