@@ -30,12 +30,12 @@ from store.columns import Amount, Choice, Moment
 _LOCK = 0x66657264  # "ferd": any constant of our own
 
 
-def upgrade(url: str) -> None:
-    """Make or update the tables of the database at `url`; does nothing where they are up to date.
+def upgrade(url: str, revision: str = "head") -> None:
+    """Make or update the tables of the database at `url`, up to a revision; nothing where they are up to date.
 
     Processes that start together take turns. Raises sqlalchemy.exc.OperationalError if the database cannot be reached.
     """
-    _run(url, lambda config: command.upgrade(config, "head"))
+    _run(url, lambda config: command.upgrade(config, revision))
 
 
 def revise(message: str) -> None:
