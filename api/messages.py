@@ -80,6 +80,6 @@ def _public(row: MessageRow, links: Mapping[str, str], engine: Engine) -> Messag
     if row.channel != "email":
         return message
     own = {url: id for url, id in links.items() if id in row.links}
-    tracker = Tracker(engine.public_url.rstrip("/"), engine.tokens, row.id, own, row.campaign)
+    tracker = Tracker(engine.public_url.rstrip("/"), engine.tokens, row.id, own, row.campaign, row.person, row.flow)
     text, html = bodies(row.text, row.html, tracker, tracked=not row.notice)
     return message.model_copy(update={"text": text, "html": html})

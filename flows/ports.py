@@ -31,8 +31,8 @@ class Email:
     `message` is the opaque id of the message's row and is what tracking tokens carry. `html` or `text` may be empty.
     `attachments` are file ids. `links` maps the URLs of registered links in it to ids. `campaign` holds the tags that
     are appended to the links' targets. The literal `ferd:unsubscribe` in html and text stands for the recipient's
-    unsubscribe address, which only the mail adapter can make. `tracked` False: clicks and openings are none of our
-    business. `also` get the same mail beside `to`.
+    unsubscribe address, which only the mail adapter can make: `person` then gets no more mails of `flow`. `tracked`
+    False: clicks and openings are none of our business. `also` get the same mail beside `to`.
     """
 
     message: str
@@ -48,6 +48,8 @@ class Email:
     unsubscribe: bool = True
     tracked: bool = True
     also: tuple[Mailbox, ...] = ()
+    person: str = ""
+    flow: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def compose(
     }
     if email.reply_to is not None:
         fields["Reply-To"] = encode_mailbox(email.reply_to)
-    tracker = Tracker(public_url, tokens, email.message, email.links, email.campaign)
+    tracker = Tracker(public_url, tokens, email.message, email.links, email.campaign, email.person, email.flow)
     if email.unsubscribe:
         fields["List-Unsubscribe"] = f"<{tracker.unsubscribe_url()}>"
         fields["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

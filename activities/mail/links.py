@@ -24,7 +24,8 @@ _URL_IN_TEXT = re.compile(r"https?://[^\s<>\"\[\]]+", re.IGNORECASE)
 class Tracker:
     """Turns a link's target into its tracked address. A URL that cannot be understood is left as it is.
 
-    `links` maps the URLs of registered links to ids, `campaign` holds the tags that are appended to targets.
+    `links` maps the URLs of registered links to ids, `campaign` holds the tags that are appended to targets. Whoever
+    unsubscribes is `person`, from the mails of `flow`.
     """
 
     public_url: str
@@ -32,6 +33,8 @@ class Tracker:
     message: str
     links: Mapping[str, str]
     campaign: Mapping[str, str]
+    person: str
+    flow: str
 
     def __call__(self, url: str) -> str:
         # The URL standard drops these characters, and so do browsers.
@@ -50,7 +53,7 @@ class Tracker:
 
     def unsubscribe_url(self) -> str:
         """Where the recipient turns away."""
-        return f"{self.public_url}/u/{self.tokens.unsubscribe(self.message)}"
+        return f"{self.public_url}/u/{self.tokens.unsubscribe(self.message, self.person, self.flow)}"
 
 
 def with_campaign(url: str, campaign: Mapping[str, str]) -> str:

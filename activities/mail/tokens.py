@@ -24,6 +24,15 @@ class Click:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """`person` wants no more of the mails of `flow`. `message` is the one that says so; it may be forgotten by then."""
+
+    message: str
+    person: str = ""
+    flow: str = ""
+
+
 class Tokens:
     """Makes and reads the tokens. The first of `keys` signs, all of them verify, so that a key can be replaced."""
 
@@ -41,8 +50,8 @@ class Tokens:
     def open(self, message: str) -> str:
         return self._open.dumps(message)
 
-    def unsubscribe(self, message: str) -> str:
-        return self._unsubscribe.dumps(message)
+    def unsubscribe(self, message: str, person: str, flow: str) -> str:
+        return self._unsubscribe.dumps([message, person, flow])
 
     def person(self, person: str) -> str:
         """For the hidden field of a form that a known person fills in."""
@@ -59,9 +68,14 @@ class Tokens:
         """Read the message's id from an open token; raises BadToken."""
         return _read_id(self._open, token)
 
-    def read_unsubscribe(self, token: str) -> str:
-        """Read the message's id from an unsubscribe token; raises BadToken."""
-        return _read_id(self._unsubscribe, token)
+    def read_unsubscribe(self, token: str) -> Unsubscribe:
+        """Read an unsubscribe token; raises BadToken. Mails of earlier versions name their message alone."""
+        match _read(self._unsubscribe, token):
+            case [str(message), str(person), str(flow)]:
+                return Unsubscribe(message, person, flow)
+            case str(message):
+                return Unsubscribe(message)
+        raise BadToken
 
     def read_person(self, token: str) -> str:
         """Read the person's id from a form's token; raises BadToken."""

@@ -12,11 +12,12 @@ from activities.crm.groups import lock_people
 from activities.definitions import Definitions
 from activities.enrolling.events import Event, Events
 from activities.mail.links import web_links
-from activities.mail.tokens import Click
+from activities.mail.tokens import Click, Unsubscribe
 from activities.responses.reactions import Reacting
 from store.flows import FlowRow
 from store.journeys import EventRow, MessageRow
 from store.library import LinkRow, SubscriptionType
+from store.people import Person
 
 # All links of one mail within this time: nobody reads so fast.
 BURST = timedelta(seconds=2)
@@ -26,7 +27,10 @@ _MOST = 200
 
 
 class Tracking:
-    """Records what happens to messages. A message that is gone with its participation is passed over."""
+    """Records what happens to messages. A message that is gone with its participation is passed over.
+
+    But who wants no more of them is heard all the same: the mail itself may be read for years.
+    """
 
     def __init__(self, events: Events, crm: EmbeddedCrm, definitions: Definitions, reacting: Reacting) -> None:
         self._events = events
@@ -119,31 +123,27 @@ class Tracking:
         if self._events.take(session, told, now) is not None and not machine:
             row.opened_at = now
 
-    def subscription(self, session: Session, message: str) -> str | None:
-        """The name of what an unsubscribe link of this message ends; None: all mail."""
-        id = self._subscription(session, message)
+    def subscription(self, session: Session, asked: Unsubscribe) -> str | None:
+        """The name of what an unsubscribe link ends; None: all mail."""
+        _, id = self._unwanted(session, asked)
         kind = session.get(SubscriptionType, id) if id is not None else None
         return kind.name if kind is not None else None
 
-    def unsubscribe(self, session: Session, message: str, now: datetime) -> None:
+    def unsubscribe(self, session: Session, asked: Unsubscribe, now: datetime) -> None:
         """The person wants no more of this kind of mail, or no mail at all (PART_2). Twice is once."""
-        row = self._message(session, message)
-        if row is None:
-            return
+        person, kind = self._unwanted(session, asked)
         try:
-            self._crm.people.unsubscribe(session, row.person, self._subscription(session, message), now)
+            self._crm.people.unsubscribe(session, person, kind, now)
         except Missing:
             return
 
-    def _subscription(self, session: Session, message: str) -> str | None:
-        flow = session.scalar(
-            select(FlowRow)
-            .join(MessageRow, col(MessageRow.flow) == col(FlowRow.id))
-            .where(col(MessageRow.id) == message)
-        )
-        if flow is None:
-            return None
-        return self._definitions.current(session, flow).flow.email.subscription
+    def _unwanted(self, session: Session, asked: Unsubscribe) -> tuple[str, str | None]:
+        """By whom, and the subscription type; None: all mail. A message may be forgotten (PART_4, PART_7)."""
+        message = self._message(session, asked.message)
+        person, flow = (message.person, message.flow) if message is not None else (asked.person, asked.flow)
+        known, sends = session.get(Person, person), session.get(FlowRow, flow)
+        into = known.merged_into if known is not None else None
+        return into or person, self._definitions.current(session, sends).flow.email.subscription if sends else None
 
     def _message(self, session: Session, message: str) -> MessageRow | None:
         return session.get(MessageRow, message)

@@ -76,6 +76,8 @@ class SendEmail(Message):
             links=facts.records.registered(html, text),
             campaign=flow.email.campaign.tags() if flow.email.campaign else {},
             unsubscribe=not self.transactional,
+            person=str(facts.person["id"]),
+            flow=flow.id,
         )
 
     def summary(self) -> str:

@@ -116,13 +116,13 @@ async def test_a_link_that_we_did_not_make_leads_nowhere(still_ferd: Running) ->
         f"/t/{foreign.click(row.id, 'offer', TARGET)}",
         f"/t/{ours.open(row.id)}",
         f"/u/{ours.open(row.id)}",
-        f"/u/{foreign.unsubscribe(row.id)}",
+        f"/u/{foreign.unsubscribe(row.id, row.person, row.flow)}",
     ):
         response = await still_ferd.public.get(path)
         assert response.status_code == 404
         assert "location" not in response.headers
         assert "does not work" in safe(response).text
-    assert (await still_ferd.public.post(f"/u/{foreign.unsubscribe(row.id)}")).status_code == 404
+    assert (await still_ferd.public.post(f"/u/{foreign.unsubscribe(row.id, row.person, row.flow)}")).status_code == 404
     assert (await still_ferd.public.get("/o/nothing")).status_code == 404
     assert await still_ferd.events(row.person) == [CAME]
     assert (await person(still_ferd, row.person)).consent == {}
@@ -146,7 +146,7 @@ async def test_an_opened_mail_is_recorded_once(still_ferd: Running) -> None:
 async def test_STEP_1_unsubscribing_takes_a_post(still_ferd: Running) -> None:
     """STEP_1: GET shows a page and changes nothing; POST unsubscribes, from a page or by one click (RFC 8058)."""
     row = await sent(still_ferd)
-    address = f"/u/{still_ferd.tokens.unsubscribe(row.id)}"
+    address = f"/u/{still_ferd.tokens.unsubscribe(row.id, row.person, row.flow)}"
     page = safe(await still_ferd.public.get(address))
     assert ("form", {"method": "post"}) in page.tags
     assert (await still_ferd.public.head(address)).status_code == 200
@@ -166,12 +166,33 @@ async def test_unsubscribing_ends_the_flows_kind_of_mail(still_ferd: Running) ->
     await still_ferd.world.db.write(lambda session: session.add(kind))
     sender = {"from": "hello@fjord.example", "reply_to": "same_as_from", "subscription": "news"}
     row = await sent(still_ferd, email=sender)
-    address = f"/u/{still_ferd.tokens.unsubscribe(row.id)}"
+    address = f"/u/{still_ferd.tokens.unsubscribe(row.id, row.person, row.flow)}"
     assert "News & <offers>" in safe(await still_ferd.public.get(address)).text
     expect_page = await still_ferd.public.post(address)
     assert expect_page.status_code == 200
     after = await person(still_ferd, row.person)
     assert (after.unsubscribed, after.consent) == (["news"], {})
+
+
+async def test_PART_2_who_unsubscribes_is_heard_when_nothing_is_left_of_the_participation(ferd: Running) -> None:
+    """PART_4, PART_9: the mail is still there to be read, also by whoever is one with another person by now."""
+    world = ferd.world
+    await world.put("subscription-types/news")
+    sender = {"from": "hello@fjord.example", "reply_to": "same_as_from", "subscription": "news"}
+    flow = await world.flow("mailing", mail("hello"), wait("rest", "3 days"), email=sender)
+    alone, merged, stays = [await world.person() for _ in range(3)]
+    for each in (alone, merged):
+        participant = await world.enrol(flow, each)
+        await world.until(participant, step="rest")
+        expect(204, await ferd.api.delete(f"/v1/participants/{participant}"))
+    await ferd.post(f"/people/{merged}/merge", {"into": stays})
+
+    for letter in world.inbox.mails:
+        address = str(letter["List-Unsubscribe"]).strip("<>").removeprefix(world.settings.public_url.rstrip("/"))
+        assert "news" in safe(await ferd.public.get(address)).text
+        assert (await ferd.public.post(address)).status_code == 200
+    for each in (alone, stays):
+        assert (await person(ferd, each)).unsubscribed == ["news"]
 
 
 FORM = {

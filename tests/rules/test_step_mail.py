@@ -5,7 +5,7 @@ from email.message import EmailMessage
 
 from sqlmodel import Session
 
-from activities.mail.tokens import Tokens
+from activities.mail.tokens import Tokens, Unsubscribe
 from flows.outcome import Reason, Status
 from store.library import Blob, ContentRow, FileRow
 from store.people import Associate
@@ -121,7 +121,7 @@ async def test_STEP_1_the_content_arrives_filled_in_tracked_and_with_attachments
     tokens = Tokens([key.get_secret_value() for key in world.settings.secret_keys])
     (message,) = await world.messages(participant=(await world.participants(flow))[0].id)
     assert (message.html.strip(), message.text.strip()) == (html.strip(), _body(sent, "plain").strip())
-    assert tokens.read_unsubscribe(one_click.rpartition("/")[2]) == message.id
+    assert tokens.read_unsubscribe(one_click.rpartition("/")[2]) == Unsubscribe(message.id, message.person, flow)
     assert tokens.read_open(_token(html, "o")) == message.id
     click = tokens.read_click(_token(html, "t"))
     assert (click.message, click.link) == (message.id, "offer")

@@ -68,7 +68,7 @@ def test_STEP_1_one_click_unsubscribe() -> None:
     message = parsed(PLAIN)
     url = re.fullmatch("<(.*)>", message["List-Unsubscribe"])
     assert url is not None
-    assert tokens.read_unsubscribe(url[1].removeprefix("http://t.example/u/")) == "m1"
+    assert tokens.read_unsubscribe(url[1].removeprefix("http://t.example/u/")).message == "m1"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     without = parsed(mail(unsubscribe=False))
     assert "List-Unsubscribe" not in without

@@ -6,7 +6,7 @@ from activities.mail.links import Tracker, track_html, track_text, with_campaign
 from activities.mail.tokens import Click, Tokens
 
 tokens = Tokens(["key"])
-tracker = Tracker("http://t.example", tokens, "m1", {"https://fjord.example/offer?a=1&b=2": "offer"}, {})
+tracker = Tracker("http://t.example", tokens, "m1", {"https://fjord.example/offer?a=1&b=2": "offer"}, {}, "p1", "f1")
 
 
 def marked(url: str) -> str:
@@ -80,7 +80,7 @@ def test_the_target_is_what_a_browser_would_open() -> None:
 
 
 def test_a_registered_link_is_named_in_its_token() -> None:
-    tagged = Tracker("http://t.example", tokens, "m1", tracker.links, {"utm_source": "ferd"})
+    tagged = Tracker("http://t.example", tokens, "m1", tracker.links, {"utm_source": "ferd"}, "p1", "f1")
     token = tagged("https://fjord.example/offer?a=1&b=2").removeprefix("http://t.example/t/")
     url = "https://fjord.example/offer?a=1&b=2&utm_medium=email&utm_source=ferd"
     assert tokens.read_click(token) == Click("m1", "offer", url)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.mail.tokens import BadToken, Click, Tokens
+from activities.mail.tokens import BadToken, Click, Tokens, Unsubscribe
 
 words = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -13,10 +13,14 @@ def test_a_click_carries_message_link_and_target(message: str, link: str, url: s
     assert tokens.read_click(tokens.click(message, link, url)) == Click(message, link, url)
 
 
-def test_opens_and_unsubscribes_carry_the_message() -> None:
+def test_opens_carry_the_message_and_unsubscribes_also_of_whom_and_from_what() -> None:
     tokens = Tokens(["key"])
     assert tokens.read_open(tokens.open("m1")) == "m1"
-    assert tokens.read_unsubscribe(tokens.unsubscribe("m1")) == "m1"
+    assert tokens.read_unsubscribe(tokens.unsubscribe("m1", "p1", "f1")) == Unsubscribe("m1", "p1", "f1")
+
+
+def test_mails_of_earlier_versions_can_still_be_unsubscribed_from() -> None:
+    assert Tokens(["key"]).read_unsubscribe("Im0xIg.wt3RG3Ba6LgLDMTAKAI2ALIiNmshAwtIaPOPCbDxExg") == Unsubscribe("m1")
 
 
 def test_a_token_of_one_kind_is_not_valid_as_another() -> None:
@@ -24,7 +28,7 @@ def test_a_token_of_one_kind_is_not_valid_as_another() -> None:
     with pytest.raises(BadToken):
         tokens.read_unsubscribe(tokens.open("m1"))
     with pytest.raises(BadToken):
-        tokens.read_open(tokens.unsubscribe("m1"))
+        tokens.read_open(tokens.unsubscribe("m1", "p1", "f1"))
     with pytest.raises(BadToken):
         tokens.read_click(tokens.open("m1"))
 
