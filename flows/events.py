@@ -98,7 +98,10 @@ class ScheduleTrigger(Strict):
 
     schedule: str = Field(
         title="Schedule",
-        description="Minute, hour, day of month, month, day of week; in the flow's time zone.",
+        description=(
+            "Minute, hour, day of month, month, day of week; in the flow's time zone. Where a day of month and a day of"
+            " week are given, a day has to be both: 0 9 1-7 * MON is the first Monday of a month."
+        ),
         examples=["0 9 * * MON"],
     )
     selection: Id = Field(title="Selection", description="Whose members are enrolled.")
