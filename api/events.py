@@ -60,6 +60,12 @@ def _data(given: Any) -> Any:
     return given
 
 
+def _not_encoded(given: Any) -> Any:
+    if given is not None:
+        raise wrong("Data in Base64 is not read", "Send the same as JSON, under data.")
+    return given
+
+
 def _ids(given: Any) -> Any:
     """The extension attribute is text: ids separated by commas."""
     return [each.strip() for each in given.split(",") if each.strip()] if isinstance(given, str) else given
@@ -83,6 +89,9 @@ class CloudEvent(BaseModel):
         default_factory=dict,
         title="Data",
         description="What conditions call event.…, and form.… (or what is under `fields`); 64 KB at most.",
+    )
+    data_base64: Annotated[None, BeforeValidator(_not_encoded)] = Field(
+        default=None, title="Data in Base64", description="Not read: a library that sends bytes has to send JSON."
     )
     ferdcause: Annotated[list[Id], BeforeValidator(_ids, json_schema_input_type=str)] = Field(
         default_factory=list, title="Cause", description="Flows that led to this event, separated by commas (TRIG_10)."

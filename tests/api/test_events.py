@@ -137,6 +137,7 @@ async def test_one_that_is_wrong_is_a_problem(still_ferd: Running) -> None:
         (event(ferdcause="a b"), "/ferdcause/0"),
         (event(specversion="0.3"), "/specversion"),
         (event(datacontenttype="text/xml"), "/datacontenttype"),
+        (event(data_base64="eyJ0b3RhbCI6IDJ9"), "/data_base64"),
         (event(id="\0"), "/id"),
     ):
         body = json.dumps({"subject": subject, **wrong})
