@@ -54,7 +54,7 @@ class Answer:
         """The body read as JSON; None if it is something else."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or nested without end
             return None
 
     def retry_after(self, now: datetime) -> timedelta | None:

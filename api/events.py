@@ -27,10 +27,10 @@ from activities.crm.values import Name, email_key, wrong
 from activities.enrolling.events import Event
 from api.engine import Engine, EngineDep
 from api.errors import ProblemDetail, Unprocessable
-from api.json_data import storable
 from api.resource import problems
 from flows.events import name_problem
 from flows.model import Id
+from store.json_data import storable
 from store.people import Person
 
 MOST = 1_000

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from store.json_data import storable
+
 LAUNCH = Path(__file__).with_name("launch.py")
 LARGEST_OUTPUT = 1024 * 1024
 """Bytes of result, and of log, that a script may write."""
@@ -139,8 +141,10 @@ def _how_it_ended(code: int) -> str:
 
 
 def _result(output: bytes) -> Any:
+    """What it has written, as JSON, or as text where it is none that can be kept."""
     text = output.decode("utf-8", "replace").replace("\0", "")
     try:
-        return json.loads(text)
-    except ValueError:
+        result = json.loads(text)
+    except (ValueError, RecursionError):  # no JSON, or nested without end
         return text or None
+    return result if storable(result) else text

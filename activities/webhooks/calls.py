@@ -10,6 +10,7 @@ from activities.webhooks import signing
 from flows import fields
 from flows.ports import CallWebhook, Done, NotDone
 from store.database import Database
+from store.json_data import storable
 from store.outside import EndpointRow
 
 LARGEST_KEPT = 10_000
@@ -92,11 +93,13 @@ async def post(web: Web, to: Receiver, event: Mapping[str, object], headers: Map
 
 
 def _kept(answer: Answer, keep: Mapping[str, str]) -> Mapping[str, object]:
-    """The values that are there and not too large; a missing one is not kept."""
+    """The values that are there, can be stored and are not too large; another one is as if it were missing."""
     data = answer.data() if keep else None
     if not isinstance(data, Mapping):
         return {}
     found = {name: fields.value(data, path) for name, path in keep.items()}
-    return {
-        name: value for name, value in found.items() if value is not None and len(json.dumps(value)) <= LARGEST_KEPT
-    }
+    return {name: value for name, value in found.items() if value is not None and _keepable(value)}
+
+
+def _keepable(value: object) -> bool:
+    return storable(value) and len(json.dumps(value)) <= LARGEST_KEPT

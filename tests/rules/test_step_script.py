@@ -307,6 +307,20 @@ async def test_STEP_12_text_is_a_result_too_and_what_is_not_there_fails(world: W
     assert "no executable file gone" in (await over(world)).why
 
 
+async def test_STEP_12_SAFE_3_a_result_that_cannot_be_stored_is_kept_as_text(world: World) -> None:
+    """NUL, half a character and NaN are JSON to Python, and to no database: its run would stay under way for ever."""
+    written = r'{"a": "\u0000", "b": "\ud83d", "c": NaN}'
+    step = await script(world, "odd", f"print({written!r})")
+    await left(world, await world.enrol(await world.flow("odd", step)))
+    run = await over(world)
+    assert (run.status, run.result) == (RunStatus.DONE, f"{written}\n")
+
+
+async def test_STEP_12_a_result_nested_without_end_is_text(tmp_path: Path) -> None:
+    path = executable(tmp_path, "nested", "print('[' * 100000)")
+    assert (await execute("exec", str(path), {}, LIMITS)).result.startswith("[[[")
+
+
 async def test_STEP_12_an_entry_point_is_called_with_the_data(tmp_path: Path) -> None:
     """A distribution of a team's own, as pip would put it there."""
     info = tmp_path / "team-1.0.dist-info"

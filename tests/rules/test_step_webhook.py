@@ -82,6 +82,21 @@ async def test_STEP_22_what_is_kept_decides_later_and_fills_merge_tags(world: Wo
     assert "Use SUMMER" in str(sent.get_content())
 
 
+async def test_STEP_22_SAFE_1_what_cannot_be_stored_is_not_kept_and_the_call_not_made_again(
+    world: World, erp: Backend
+) -> None:
+    """NUL, half a character, no number at all: another program may answer it, and neither database holds it."""
+    nested: list[Any] = []
+    for _ in range(100):
+        nested = [nested]
+    answered = {"nul": "n\0", "half": "\ud83d", "no_number": float("nan"), "nested": nested, "code": "SUMMER"}
+    erp.reply = lambda call: Reply(data=answered)
+    participant = await world.enrol(await world.flow("odd", call(keep={name: name for name in answered})))
+    assert await left(world, participant) is Reason.COMPLETED
+    assert (await world.participant(participant)).kept == {"code": "SUMMER"}
+    assert len(erp.calls) == 1
+
+
 async def test_STEP_22_SAFE_1_a_lost_answer_is_repeated_with_the_same_key_and_body(world: World, erp: Backend) -> None:
     erp.script.extend(["drop", Reply(503), Reply(500)])
     flow = await world.flow("again", call(data={"name": "{{ person.first_name }}"}))
