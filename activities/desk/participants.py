@@ -5,7 +5,7 @@ Each is one transaction on the locked participant; its journey is woken after it
 
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 from sqlmodel import Session, col
 
 from activities.counting import experiments
@@ -145,9 +145,11 @@ class Participants:
             changes["waiting", row.step] = -1
         if row.reason is not None:
             changes["reason", row.reason.value] = -1
-        for step in row.passed:
-            changes["passed", step] = changes.get(("passed", step), 0) - 1
         flow, place = here.outline.flow, (row.flow, row.generation, row.number or 0)
+        last_line = select(col(JournalRow.step), func.max(JournalRow.at)).where(col(JournalRow.participant) == row.id)
+        went_on = {step: at for step, at in session.execute(last_line.group_by(col(JournalRow.step)))}
+        for step in row.passed:  # each is taken back on the day that it was counted on
+            count(session, *place, flow.day(went_on.get(step, row.ended_at or now)), {("passed", step): -1})
         count(session, *place, flow.day(row.enrolled_at), {("enrolled", ""): -1})
         count(session, *place, flow.day(row.ended_at or now), changes)
         experiments.uncount(session, row, flow)

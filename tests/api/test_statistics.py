@@ -1,6 +1,8 @@
 """A flow's numbers over time, and recounted, over the API."""
 
 from activities.counting.tally import count
+from activities.desk.participants import Participants
+from tests.rules.given import DAY
 from tests.support.running import Running, expect, problem
 from tests.support.world import mail, now, wait
 
@@ -32,6 +34,21 @@ async def test_PART_6_numbers_over_time_and_recounted(ferd: Running) -> None:
     problem(422, await ferd.api.get(path, params={"by": "hour"}))
     problem(404, await ferd.api.get("/v1/flows/nobody/statistics"))
     expect(404, await ferd.api.post("/v1/flows/nobody/recount"))
+
+
+async def test_PART_4_who_is_removed_later_has_never_gone_through_a_step(ferd: Running) -> None:
+    """Also not in the numbers over time: on no day have fewer than nobody gone through."""
+    world = ferd.world
+    flow = await world.flow("removed", mail("hello"), wait("rest", "3 days"))
+    participant = await world.enrol(flow)
+    await world.until(participant, step="rest")
+    desk, later = Participants(world.core.rules), now() + DAY
+    await world.core.dispatcher.write(lambda session: desk.remove(session, participant, later))
+    days = {"from": str((later - 2 * DAY).date()), "to": str(later.date())}
+    told = await ferd.get(f"/flows/{flow}/statistics", **days)
+    assert [period["enrolled"] for period in told["periods"]] == [0, 0, 0]
+    assert [step["passed"] for period in told["periods"] for step in period["steps"] if step["passed"]] == []
+    assert (await ferd.post(f"/flows/{flow}/recount"))["mended"] == []
 
 
 async def test_TRIG_11_LIFE_7_who_came_to_a_flow_that_takes_nobody_is_counted_among_the_refused(
