@@ -57,8 +57,8 @@ def _period(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     match = re.fullmatch(r"(\d{1,4}) (day|week|year)s?", value.strip())
-    if match is None or int(match[1]) * DAYS[match[2]] < DAYS["week"]:  # caps of a week count what was sent in it
-        raise ValueError("write '7 days' or more, in days, weeks or years, as in '180 days', '26 weeks' or '2 years'")
+    if match is None:
+        raise ValueError("write a number and a unit, as in '180 days', '26 weeks' or '2 years'")
     return timedelta(days=int(match[1]) * DAYS[match[2]])
 
 
@@ -251,7 +251,7 @@ class Settings(BaseSettings):
     retention_thin: Period = Field(
         timedelta(days=730),
         title="Thinned journal",
-        description="How long their ids and kinds are kept; after that the participations alone are.",
+        description="How long their ids and kinds are kept, a week at least; after that the participations alone are.",
     )
     keep_blocked: bool = Field(
         True,

@@ -91,8 +91,6 @@ def test_what_is_shown_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         ("FERD_PORT", "eighty", "write a whole number, as in '8080'"),
         ("FERD_PRIVATE_WEBHOOKS", "perhaps", "write true or false"),
         ("FERD_RETENTION_FULL", "soon", "180 days"),
-        ("FERD_RETENTION_FULL", "0 days", "7 days"),
-        ("FERD_RETENTION_THIN", "6 days", "7 days"),
         ("FERD_CAP_EMAIL", "ten", "3 per week"),
         ("FERD_DATABASE_URL", "mysql://x", "postgresql://"),
         ("FERD_SMTP_URL", "relay:25", "smtp://"),

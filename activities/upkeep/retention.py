@@ -26,6 +26,7 @@ from store.retention import RetentionMark
 
 EVERY = timedelta(hours=1)
 PAGE = 200
+_COUNTED = timedelta(weeks=1)  # what caps and throttles of a week look back on (STEP_20, STEP_21)
 
 # What an event's data may say in ids; everything else of it may be about the person.
 _IDS = ("link", "form", "content", "message", "selection", "project", "sale", "request", "follow_up", "flow", "step")
@@ -119,7 +120,7 @@ class Retention:
     def __init__(self, db: Database, full: timedelta, thin: timedelta, clock: Callable[[], datetime]) -> None:
         self._db = db
         self._full = full
-        self._thin = max(full, thin)
+        self._thin = max(full, thin, _COUNTED)
         self._clock = clock
 
     async def run(self) -> None:

@@ -11,15 +11,16 @@ from activities.upkeep.retention import Retention
 from flows.outcome import Refusal, Status
 from store.journeys import EffectRow, EffectStatus, EventRow, JournalRow, MessageRow, ParticipantRow
 from tests.rules.given import resting
+from tests.support.waiting import eventually
 from tests.support.world import World, mail, now, wait
 
 MARKER = "secret-of-kari"
 FULL, THIN = timedelta(days=180), timedelta(days=730)
 
 
-async def aged(world: World, days: int) -> int:
+async def aged(world: World, days: int, full: timedelta = FULL, thin: timedelta = THIN) -> int:
     """What the job does, so many days from now."""
-    return await Retention(world.db, FULL, THIN, lambda: now() + timedelta(days=days)).once()
+    return await Retention(world.db, full, thin, lambda: now() + timedelta(days=days)).once()
 
 
 async def rows(world: World, *tables: type[Any]) -> list[dict[str, Any]]:
@@ -99,3 +100,13 @@ async def test_PART_7_what_is_unknown_waits_for_a_person(still_world: World) -> 
     await aged(world, 1000)
     [entry] = await world.all("attention", flow=flow)
     assert (entry["effect"], entry["text"]) == (key, "")
+
+
+async def test_PART_7_what_caps_of_a_week_count_is_remembered_for_a_week(world: World) -> None:
+    """STEP_21: however short the periods are."""
+    flow = await world.flow("short", mail("hello"))
+    await world.enrol(flow)
+    await eventually(lambda: world.messages(flow=flow), lambda all: {each.state for each in all} == {EffectStatus.DONE})
+    for days, kept in ((6, 1), (8, 0)):
+        await aged(world, days, timedelta(), timedelta())
+        assert len(await rows(world, MessageRow)) == kept
