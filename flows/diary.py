@@ -56,13 +56,14 @@ class Diary:
         return now if duration is None else add(now, duration, self.zone, Workdays(self.country))
 
     def first_free(self, earliest: datetime, length: timedelta, booked: Sequence[Span], until: datetime) -> datetime:
-        """The first quarter of an hour from `earliest` on at which so much time is free, before `until`.
+        """The first quarter of an hour from `earliest` on at which so much time is free, all of it before `until`.
 
         Raises NoSuchMomentError if there is none.
         """
         taken = sorted([*booked, *self.absences])
         first = 0
-        for start, end in self._working(earliest, until):
+        for start, closes in _joined(self._working(earliest, until)):
+            end = min(closes, until)  # what is booked from then on is not known
             moment = _quarter(max(start, earliest))
             while first < len(taken) and taken[first][1] <= start:
                 first += 1
@@ -87,6 +88,20 @@ class Diary:
                 spans = (hours.on(day, self.zone) for hours in self.hours if Weekday.of(day) in hours.days)
                 yield from sorted(span for span in spans if span[0] < until and span[1] > earliest)
             day += _DAY
+
+
+def _joined(spans: Iterator[Span]) -> Iterator[Span]:
+    """The same time in fewer spans: what begins before another ends, or just then, goes on from it."""
+    last: Span | None = None
+    for span in spans:
+        if last is not None and span[0] <= last[1]:
+            last = last[0], max(last[1], span[1])
+        else:
+            if last is not None:
+                yield last
+            last = span
+    if last is not None:
+        yield last
 
 
 def _quarter(moment: datetime) -> datetime:

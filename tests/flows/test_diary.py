@@ -64,6 +64,30 @@ def test_STEP_6_absences_and_hours_of_ones_own() -> None:
     assert first("2026-12-06 01:01", diary=diary, length=timedelta(minutes=30)) == "2026-12-06 01:15"
 
 
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        ([(8, 12), (12, 16)], "2026-12-01 08:00"),
+        ([(8, 13), (12, 16)], "2026-12-01 08:00"),
+        ([(8, 12), (13, 16)], None),
+        ([(20, 0), (0, 4)], "2026-12-01 20:00"),  # on over midnight
+    ],
+)
+def test_STEP_6_hours_that_go_on_from_one_another_are_one_time(
+    hours: list[tuple[int, int]], expected: str | None
+) -> None:
+    """Written in two shifts, or in two days: a meeting may begin in one and end in the other."""
+    shifts = tuple(Hours(frozenset(Weekday), TimeOfDay(start, 0), TimeOfDay(end, 0)) for start, end in hours)
+    diary = Diary(OSLO, None, shifts)
+    if expected is None:
+        with pytest.raises(NoSuchMomentError):
+            first("2026-12-01 07:00", diary=diary, length=6 * HOUR)
+    else:
+        assert first("2026-12-01 07:00", diary=diary, length=6 * HOUR) == expected
+        taken = ("2026-12-01 07:00", "2026-12-02 01:00")
+        assert first("2026-12-01 07:00", taken, diary=diary, length=2 * HOUR) > "2026-12-02 00"
+
+
 @pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25"])
 def test_STEP_6_the_clock_on_the_wall_counts_when_it_is_changed(day: str) -> None:
     """An hour is an hour, also in the night when the clock is put forward or back; the day begins at 08:00 in both."""

@@ -119,6 +119,22 @@ async def test_STEP_6_two_hundred_at_once_get_two_hundred_times(world: World) ->
     assert len(days) in (20, 21)
 
 
+async def test_STEP_6_a_diary_that_is_full_for_four_weeks_is_not_booked_twice_at_their_end(world: World) -> None:
+    """The diary is read for four weeks first: a meeting that would end after them may meet what was not read."""
+    days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    hours = [{"days": days, "from": "00:00", "to": "12:00"}, {"days": days, "from": "12:00", "to": "00:00"}]
+    await associates(world, "liv", time_zone="UTC", working_hours=hours)
+    await phone(world, minutes=60)
+    person, weeks, gap = await world.person(), now() + timedelta(weeks=4), timedelta(minutes=20)
+    for start, end in ((now(), weeks - gap), (weeks + gap, weeks + timedelta(days=2))):
+        times = {"starts_at": start.isoformat(), "ends_at": end.isoformat()}
+        taken(await world.api.post("/v1/follow-ups", json={"title": "Away", "person": person, "owner": "liv", **times}))
+    flow = await world.flow("meet", MEETING)
+    await world.enrol(flow)
+    (meeting,) = await eventually(lambda: made(world, FollowUp, flow))
+    assert meeting.starts_at >= weeks + timedelta(days=2)
+
+
 async def test_STEP_6_who_gets_it(world: World) -> None:
     """The named one; our contact, our service contact; a fallback; else on_error decides."""
     await associates(world, "liv", "jon", "eli")
