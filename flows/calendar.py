@@ -221,6 +221,14 @@ class Window(Strict):
             )
         return self
 
+    @property
+    def weekdays(self) -> frozenset[Weekday]:
+        """The days of the week on which it may be open, by its own zone's clock."""
+        if self.days == "every_day":
+            return frozenset(Weekday)
+        after_midnight = TimeOfDay(0, 0) < self.end < self.start
+        return frozenset(list(Weekday)[: 6 if after_midnight else 5])
+
     @_inside_the_calendar()
     def opens(self, at: datetime, zone: ZoneInfo, workdays: Workdays) -> datetime:
         """`at` if the window is open then, else its next opening; `to` is outside (STEP_19).

@@ -132,7 +132,7 @@ def _steps(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
     sequences: defaultdict[Place, list[BaseStep]] = defaultdict(list)
     for place, step in flow.walk():
         refused = catalog.refusals(step) if isinstance(step, Action) else ()
-        for problem in (*step.problems(flow, catalog), *refused):
+        for problem in (*step.problems(flow, catalog), *refused, *_never_open(flow, step)):
             yield problem.under(*place, step=step.id)
         if step.id in first:
             yield Problem(
@@ -145,6 +145,20 @@ def _steps(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
         sequences[place[:-1]].append(step)
     for place, steps in sequences.items():
         yield from _unreachable(place, steps)
+
+
+def _never_open(flow: Flow, step: BaseStep) -> Iterator[Problem]:
+    """Weekdays on which the sending window never opens: everybody would wait for ever (STEP_19)."""
+    if not isinstance(step, Message) or not step.only_on:
+        return
+    window = step.window(flow)
+    if window is None or window.zone == "person" or not window.weekdays.isdisjoint(step.only_on):
+        return  # where people live another day may have begun
+    yield Problem(
+        f"Step {step.id} is never sent: the sending window does not open on the days of only_on.",
+        "Add a working day to only_on, or let the window open every_day.",
+        ("only_on",),
+    )
 
 
 def _repeated(flow: Flow, catalog: Catalog) -> Iterator[Problem]:

@@ -17,9 +17,7 @@ class Openings:
         self._weekdays = step.only_on
         self._pause_dates = flow.settings.pause_dates
         self._workdays = Workdays(flow.settings.calendar)
-        self._window = None
-        if isinstance(step, Message):
-            self._window = flow.email.window if step.channel == "email" else flow.sms.window
+        self._window = step.window(flow) if isinstance(step, Message) else None
         of_person = self._window is not None and self._window.zone == "person"
         self._window_zone = zone_or(person.get("time_zone"), flow.zone) if of_person else flow.zone
 

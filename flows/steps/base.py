@@ -25,6 +25,7 @@ from flows.problems import Place, Problem
 from flows.units import Weekday as Weekday
 
 if TYPE_CHECKING:
+    from flows.calendar import Window
     from flows.definition import Flow
 
 Channel = Literal["email", "sms", "crm", "webhook"]
@@ -215,8 +216,12 @@ class Message(Sending):
 
     def timing(self, flow: "Flow") -> object:
         """Also the sending window, by the flow's calendar, and the cap."""
-        window = flow.email.window if self.channel == "email" else flow.sms.window
-        return super().timing(flow), window, flow.settings.calendar, self.transactional, self.over_cap
+        calendar = flow.settings.calendar
+        return super().timing(flow), self.window(flow), calendar, self.transactional, self.over_cap
+
+    def window(self, flow: "Flow") -> "Window | None":
+        """The sending window of its channel."""
+        return flow.email.window if self.channel == "email" else flow.sms.window
 
 
 def hand_over_problems(hand_over: HandOver | None, flow: "Flow", catalog: Catalog, *where: str) -> Iterator[Problem]:

@@ -460,3 +460,27 @@ steps:
         ("/steps/0", 5, 5),
         ("/steps/1/content", 6, 5),
     ]
+
+
+WORKDAYS = {"days": "workdays", "from": "22:00", "to": "02:00"}
+
+
+@pytest.mark.parametrize(
+    ("window", "days", "sent"),
+    [
+        (WORKDAYS, ["sun"], False),
+        (WORKDAYS, ["sun", "mon"], True),
+        (WORKDAYS, ["sat"], True),  # it opened on Friday
+        ({**WORKDAYS, "to": "00:00"}, ["sat"], False),
+        ({**WORKDAYS, "from": "01:00"}, ["sat", "sun"], False),
+        ({**WORKDAYS, "days": "every_day"}, ["sun"], True),
+        ({**WORKDAYS, "zone": "person"}, ["sun"], True),  # Monday has begun further east
+    ],
+)
+def test_LIFE_2_STEP_19_a_message_for_days_on_which_the_window_never_opens(
+    window: dict[str, str], days: list[str], sent: bool
+) -> None:
+    """Everybody would wait in the step for ever, and nobody be told."""
+    wrong = found({**MAIL, "only_on": days}, email={**EMAIL, "window": window})
+    assert [(each.pointer, each.severity) for each in wrong] == ([] if sent else [("/steps/0/only_on", "error")])
+    assert found({**notify("notify_email", subject="Hi"), "only_on": days}, email={**EMAIL, "window": window}) == []
