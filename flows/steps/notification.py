@@ -36,13 +36,19 @@ class Notification(Sending):
         description="Who is told if nobody of those has an address; without it the step's on_error decides.",
     )
 
-    def recipients(self, facts: Facts, address: Callable[[str, Values], T | None]) -> list[T]:
-        """The addresses, each once. `address` makes one of what is written and the associate it stands for."""
+    def recipients(self, facts: Facts, address: Callable[[str, Values], T | None], key: Callable[[T], str]) -> list[T]:
+        """The addresses, each once: those with one `key` are the same.
+
+        `address` makes one of what is written and the associate it stands for.
+        """
         for names in (self.to, [self.fallback] if self.fallback else []):
-            found = [address(name, _associate(name, facts)) for name in names]
-            given = list(dict.fromkeys(each for each in found if each is not None))
+            given: dict[str, T] = {}
+            for name in names:
+                found = address(name, _associate(name, facts))
+                if found is not None:
+                    given.setdefault(key(found), found)
             if given:
-                return given
+                return list(given.values())
         return []
 
     def recipient_problems(self, catalog: Catalog, is_address: Callable[[str], bool]) -> Iterator[Problem]:

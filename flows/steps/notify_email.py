@@ -35,7 +35,7 @@ class NotifyEmail(Notification):
 
     def enter(self, flow: "Flow", facts: Facts) -> Move:
         """Asks for the e-mail; fails if nobody is to be told, without sender, or if a merge tag cannot be filled."""
-        to = self.recipients(facts, _mailbox)
+        to = self.recipients(facts, _mailbox, lambda mailbox: mailbox.address.casefold())
         if not to:
             return Fail("There is nobody to notify: those named have no address, and there is no fallback.")
         sender = flow.email.from_.mailbox(facts) if flow.email.from_ else None

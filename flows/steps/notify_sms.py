@@ -38,7 +38,7 @@ class NotifySms(Notification):
 
     def enter(self, flow: "Flow", facts: Facts) -> Move:
         """Asks for the SMS; fails if nobody is to be told, without sender, or if a merge tag cannot be filled."""
-        to = self.recipients(facts, _number)
+        to = self.recipients(facts, _number, str)
         if not to:
             return Fail("There is nobody to notify: those named have no mobile number, and there is no fallback.")
         sender = self.from_ or flow.sms.from_
