@@ -115,11 +115,16 @@ def _mailbox(sender: FixedSender, *where: str) -> Iterator[Problem]:
     if not sender.address:
         yield Problem("The e-mail address is missing.", "Add address.", (*where, "address"))
         return
-    try:
-        validate_email(sender.address, check_deliverability=False, globally_deliverable=False)
-    except EmailNotValidError as error:
-        remedy = f"Write an address such as hello@fjord.example. {error}"
-        yield Problem(f"“{sender.address}” is not an e-mail address.", remedy, (*where, "address"))
+    yield from address_problems(sender.address, *where, "address")
     if not sender.name.isprintable():
         remedy = "Write the name in one line."
         yield Problem("The name holds a line break or another control character.", remedy, (*where, "name"))
+
+
+def address_problems(address: str, *where: str | int) -> Iterator[Problem]:
+    """What is wrong with an e-mail address that stands at `where`."""
+    try:
+        validate_email(address, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        remedy = f"Write an address such as hello@fjord.example. {error}"
+        yield Problem(f"“{address}” is not an e-mail address.", remedy, where)

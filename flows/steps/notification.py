@@ -51,16 +51,18 @@ class Notification(Sending):
                 return list(given.values())
         return []
 
-    def recipient_problems(self, catalog: Catalog, is_address: Callable[[str], bool]) -> Iterator[Problem]:
-        """Nobody named, unknown associates, and nobody to fall back on."""
+    def recipient_problems(
+        self, catalog: Catalog, is_address: Callable[[str], bool], wrong: Callable[..., Iterator[Problem]]
+    ) -> Iterator[Problem]:
+        """Nobody named, unknown associates, and nobody to fall back on; `wrong` says it of an address and its place."""
         if not self.to:
             yield Problem("The step notifies nobody.", "Add to: our_contact, for example.", ("to",))
         given = [(name, ("to", index)) for index, name in enumerate(self.to)]
         found = [
             problem
             for name, where in [*given, *([(self.fallback, ("fallback",))] if self.fallback else [])]
-            if name not in (OUR_CONTACT, OUR_SERVICE_CONTACT) and not is_address(name)
-            for problem in unknown(catalog, ("associate",), name, *where)
+            if name not in (OUR_CONTACT, OUR_SERVICE_CONTACT)
+            for problem in (wrong(name, *where) if is_address(name) else unknown(catalog, ("associate",), name, *where))
         ]
         yield from found
         if not found and self.fallback is None and self.to and not any(is_address(name) for name in self.to):

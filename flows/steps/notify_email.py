@@ -9,7 +9,7 @@ from flows.catalog import Catalog
 from flows.facts import Facts, Values
 from flows.ports import Email, Mailbox
 from flows.problems import Problem
-from flows.senders import is_address, mailbox_of
+from flows.senders import address_problems, is_address, mailbox_of
 from flows.steps.base import Channel, Do, Fail, Move
 from flows.steps.merging import Merging, template_problems
 from flows.steps.notification import Notification
@@ -56,8 +56,8 @@ class NotifyEmail(Notification):
         return f"Notify {', '.join(self.to)} by e-mail"
 
     def problems(self, flow: "Flow", catalog: Catalog) -> Iterator[Problem]:
-        """Nobody named, no subject or text, unknown merge tags, no sender."""
-        yield from self.recipient_problems(catalog, is_address)
+        """Nobody named, wrong addresses, no subject or text, unknown merge tags, no sender."""
+        yield from self.recipient_problems(catalog, is_address, address_problems)
         if flow.email.from_ is None:
             remedy = "Add from under email: an address, or {owner: our_contact, fallback: an address}."
             yield Problem("The step sends e-mail, and the flow does not say from whom.", remedy)

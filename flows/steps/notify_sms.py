@@ -58,13 +58,18 @@ class NotifySms(Notification):
         return f"Notify {', '.join(self.to)} by SMS"
 
     def problems(self, flow: "Flow", catalog: Catalog) -> Iterator[Problem]:
-        """Nobody named, no text, no sender, unknown merge tags."""
-        yield from self.recipient_problems(catalog, _is_number)
+        """Nobody named, wrong numbers, no text, no sender, unknown merge tags."""
+        yield from self.recipient_problems(catalog, _is_number, _number_problems)
         yield from sms_problems(self.text, self.from_, flow, catalog)
 
 
 def _is_number(name: str) -> bool:
     return name.startswith("+")
+
+
+def _number_problems(name: str, *where: str | int) -> Iterator[Problem]:
+    if not mobile_of({"mobile": name}):
+        yield Problem(f"“{name}” is not a number that takes SMS.", "Write it as in +47 400 00 000.", where)
 
 
 def _number(name: str, associate: Values) -> str | None:

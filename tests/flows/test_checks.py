@@ -221,6 +221,8 @@ def test_LIFE_2_a_good_flow_has_no_problems() -> None:
         (notify("notify_email", to=[], subject="Hi"), "/to", "notifies nobody", "our_contact"),
         (notify("notify_email", to="ida", subject="Hi"), "/to/0", "no associate “ida”", "Create"),
         (notify("notify_email", fallback="ida", subject="Hi"), "/fallback", "no associate “ida”", "Create"),
+        (notify("notify_email", to=["a@b.example", "a@@b"], subject="Hi"), "/to/1", "not an e-mail", "hello@fjord"),
+        (notify("notify_sms", fallback="+4712", **{"from": "Fjord", "to": "+4740000000"}), "/fallback", "+4712", "+47"),
         (notify("notify_email", subject=""), "/subject", "has no subject", "Add subject"),
         (notify("notify_email", subject="{{ person.nme }}"), "/subject", "“person.nme” is unknown", "person.name"),
         (notify("notify_sms", to="+4740000000"), "/from", "from whom", "Add from under sms"),
