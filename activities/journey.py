@@ -25,6 +25,7 @@ from flows.outcome import Reason, Status
 from flows.ports import Done
 from flows.steps import KINDS
 from flows.steps.base import Leave
+from store.json_data import storable
 from workflows.contract import STEP_ATTEMPTS, Answer, LookInput, Message, Plan, StepInput, UnansweredInput
 from workflows.contract import Done as DonePlan
 
@@ -128,7 +129,7 @@ class JourneyActivities:
             here.put_on_hold("paused")
         elif message.kind == "resume":
             here.take_off_hold("paused")
-        else:
+        elif storable([message.id, message.event]):  # else no database can hold it
             source = f"temporal:{row.flow}/{row.id}"
             event = Event(message.event, message.at or here.now, row.person, source=source, id=message.id)
             self._events.take(here.session, event, here.now)

@@ -3,10 +3,11 @@
 Names here are never renamed and models gain only fields with defaults: journeys that sleep for months read them again.
 """
 
-from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError, field_validator
 from temporalio.common import SearchAttributeKey
 
 TASK_QUEUE = "ferd"
@@ -113,6 +114,19 @@ class RecordAction(BaseModel):
     id: str
     type: str
     time: datetime | None = None
+
+    @field_validator("time")
+    @classmethod
+    def _in_utc(cls, time: datetime | None) -> datetime | None:
+        return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
+
+    @classmethod
+    def read(cls, given: Sequence[object]) -> Self | None:
+        """What was signalled; None: it is no action."""
+        try:
+            return cls.model_validate(given[0] if given else None)
+        except ValidationError:
+            return None
 
 
 class JourneyInput(BaseModel):

@@ -56,43 +56,45 @@ class FlowWorkflow:
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 workflow.continue_as_new(flow)
 
+    # What somebody gives with a signal by hand is passed over, as in a journey.
+
     @workflow.signal(name="run", description="Start the flow, or go on after a pause")
-    async def run_flow(self) -> None:
+    async def run_flow(self, *_: object) -> None:
         """As POST /v1/flows/{id}/run."""
         await self._command("run")
 
     @workflow.signal(description="Hold every participant where it stands")
-    async def pause(self) -> None:
+    async def pause(self, *_: object) -> None:
         """As POST /v1/flows/{id}/pause."""
         await self._command("pause")
 
     @workflow.signal(description="Let everyone go on")
-    async def resume(self) -> None:
+    async def resume(self, *_: object) -> None:
         """As POST /v1/flows/{id}/resume."""
         await self._command("resume")
 
     @workflow.signal(description="Let nobody new in, and skip every action")
-    async def off(self) -> None:
+    async def off(self, *_: object) -> None:
         """As POST /v1/flows/{id}/off."""
         await self._command("off")
 
     @workflow.signal(description="Let nobody new in; those inside go on to their end")
-    async def close(self) -> None:
+    async def close(self, *_: object) -> None:
         """As POST /v1/flows/{id}/close."""
         await self._command("close")
 
     @workflow.signal(description="End the flow: everyone inside is cancelled")
-    async def end(self) -> None:
+    async def end(self, *_: object) -> None:
         """As POST /v1/flows/{id}/end."""
         await self._command("end")
 
     @workflow.signal(description="The emergency brake: everyone inside is cancelled, for good")
-    async def stop(self) -> None:
+    async def stop(self, *_: object) -> None:
         """As POST /v1/flows/{id}/stop."""
         await self._command("stop")
 
     @workflow.signal(description="The flow has changed in the store: do what follows")
-    def changed(self) -> None:
+    def changed(self, *_: object) -> None:
         """A command has taken effect, or people were proposed in bulk."""
         self._changed = True
 

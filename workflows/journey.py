@@ -85,29 +85,39 @@ class JourneyWorkflow:
             raise asyncio.CancelledError(self._plan.reason)  # shown as what the operator asked for
         return self._plan
 
+    # Whoever signals by hand may give more than is asked for, or nothing. It is passed over: an error in a handler
+    # would fail this task again and again, and the journey would stand.
+
     @workflow.signal(description="Hold this participant where it stands")
-    def pause(self) -> None:
+    def pause(self, *_: object) -> None:
         """Hold this participant; the flow goes on for the others (PART_4)."""
         self._messages.append(Message(kind="pause"))
 
     @workflow.signal(description="Let this participant go on")
-    def resume(self) -> None:
+    def resume(self, *_: object) -> None:
         """End the hold that `pause` made."""
         self._messages.append(Message(kind="resume"))
 
     @workflow.signal(description="Take this participant out of the flow")
-    def cancel(self) -> None:
+    def cancel(self, *_: object) -> None:
         """Cancel the participation; the same as cancelling the workflow."""
         self._messages.append(Message(kind="cancel"))
 
     @workflow.signal(description="Say what this participant did: id, type and time of the action")
-    def record_action(self, action: RecordAction) -> None:
-        """Record an action of this person; a wait for it ends, a success criterion is met (STEP_14, STEP_18)."""
+    def record_action(self, *given: object) -> None:
+        """Record an action of this person; a wait for it ends, a success criterion is met (STEP_14, STEP_18).
+
+        `given` is one RecordAction.
+        """
+        action = RecordAction.read(given)
+        if action is None:
+            workflow.logger.warning("An action that was signalled cannot be read: give it an id, a type and a time.")
+            return
         at = action.time or workflow.now()
         self._messages.append(Message(kind="record_action", id=action.id, event=action.type, at=at))
 
     @workflow.signal(description="Look in the store what comes next")
-    def replan(self) -> None:
+    def replan(self, *_: object) -> None:
         """Something about this participant has changed in the store."""
         self._look_again = True
 

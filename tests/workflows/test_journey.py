@@ -7,11 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlmodel import col
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 from activities.journey import JourneyActivities
 from activities.journeys.steps import Steps
 from flows.outcome import Reason, Status
+from store.flows import FlowStatus
+from store.journeys import EventRow
 from store.people import Person
 from tests.support.histories import keep
 from tests.support.waiting import eventually
@@ -182,6 +185,37 @@ async def test_an_action_that_a_backend_signals_ends_the_wait(world: World) -> N
     await handle.result()
     assert world.inbox.subjects == ["first", "thanks"]
     await keep(handle, "action-signalled")
+
+
+async def test_what_is_signalled_wrongly_by_hand_stops_nobody(world: World) -> None:
+    """Too much, or too little: a signal that asks for nothing is heard, an action that says nothing is passed over."""
+    flow = await world.flow("hand", wait("rest", "2 days"), mail("thanks"))
+    participant = await world.enrol(flow)
+    await world.until(participant, step="rest")
+    journey, life = world.journey(flow, participant), world.life(flow)
+    for handle, name, given in (
+        (journey, "record_action", []),
+        (journey, "record_action", [None]),
+        (journey, "record_action", ["order.placed"]),
+        (journey, "record_action", [RecordAction(id="a1", type="order.placed"), "twice"]),
+        (journey, "record_action", [{"id": "a2", "type": "order.placed", "time": "2026-03-01T10:00:00"}]),
+        (journey, "record_action", [{"id": "a\0", "type": "no such thing"}]),
+        (journey, "record_action", [{"id": "a" * 5000, "type": "", "time": "9999-12-31T23:59:59Z"}]),
+        (journey, "replan", [{}]),
+        (life, "changed", [None]),
+        (life, "pause", [{"why": "a mistake"}]),
+    ):
+        await handle.signal(name, args=given)
+    await eventually(lambda: world.state(flow), lambda row: row.status is FlowStatus.PAUSED)
+    await life.signal("resume", None)
+    await eventually(lambda: world.state(flow), lambda row: row.status is FlowStatus.RUNNING)
+    assert await world.stored.count(EventRow, col(EventRow.type) == "no such thing") == 0
+    await journey.signal("pause", {})
+    await world.until(participant, holding=True)
+    await journey.signal("resume", "please")
+    await world.until(participant, holding=False)
+    await journey.signal("cancel", True)
+    await eventually(lambda: world.participant(participant), lambda row: row.reason is Reason.BY_HAND)
 
 
 async def test_a_signal_before_the_first_task_is_heard(world: World) -> None:
