@@ -94,7 +94,8 @@ ACTIONS: SearchStrategy[_Data] = EVENTS | st.fixed_dictionaries({"condition": CO
 HAND_OVERS = given(add_to_flow=FLOWS, add_to_selection=SELECTIONS)
 
 _ACTING = {
-    "only_on": st.lists(WEEKDAYS, min_size=1, unique=True),
+    # One that the windows of all flows open on, or nothing would ever be sent.
+    "only_on": st.lists(WEEKDAYS, min_size=1, unique=True).filter(lambda days: not set(days) <= {"sat", "sun"}),
     "on_error": st.sampled_from(["hold", "continue", "drop_out"]),
     "on_unknown": st.sampled_from(["repeat", "leave"]),
 }
