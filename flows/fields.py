@@ -71,13 +71,14 @@ class Field:
     example: str = ""
 
 
+LANGUAGE = "[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
+"""What a language code looks like, whole."""
+
 _CONSENT = Field(FieldType.TEXT, choices=("granted", "withdrawn"))
 _EMAIL = Field(FieldType.TEXT, shape=r"[^@\s]+@[^@\s]+", example="an e-mail address, such as kari@fjord.example")
 _MOBILE = Field(FieldType.TEXT, shape=r"\+?[\d\s()./-]{4,40}", example="a phone number, such as +47 400 00 000")
 _COUNTRY = Field(FieldType.TEXT, shape="[A-Za-z]{2}", example="a country code of two letters, such as NO")
-_LANGUAGE = Field(
-    FieldType.TEXT, shape="[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", example="a language code, such as nb or en-GB"
-)
+_LANGUAGE = Field(FieldType.TEXT, shape=LANGUAGE, example="a language code, such as nb or en-GB")
 _ZONE = Field(FieldType.TEXT, shape=r"[A-Za-z][\w+-]*(/[\w+-]+)*", example="a time zone, such as Europe/Oslo")
 
 FIELDS: Mapping[str, Field] = {

@@ -98,6 +98,8 @@ class Bulk:
     def _companies_of(self, session: Session, rows: Sequence[Row], at: datetime) -> dict[str, str]:
         """The companies' ids by the keys of their names; missing ones are made, known ones changed."""
         keys = {row.company["name_key"] for row in rows if row.company}
+        if not keys:
+            return {}
         query = select(Company).where(col(Company.name_key).in_(keys)).order_by(col(Company.id).desc())
         # Of several with the same name the oldest is meant.
         found = {company.name_key: company for company in session.scalars(query.with_for_update())}

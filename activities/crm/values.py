@@ -13,8 +13,10 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from flows.fields import LANGUAGE
 from flows.model import Id
 from flows.rich_text import clean
+from store.json_data import storable
 
 Scalar = str | bool | int | float
 Custom = dict[str, Scalar | list[Scalar]]
@@ -60,7 +62,7 @@ def _printable(text: str) -> str:
 
 
 def _storable(text: str) -> str:
-    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if not storable(text):
         raise wrong("The text holds NUL or half a character", "Save it again as UTF-8 text.")
     return text
 
@@ -154,7 +156,7 @@ RichText = Annotated[Prose, AfterValidator(clean)]
 Email = Annotated[Line, AfterValidator(_email), WithJsonSchema({"type": "string", "format": "email"})]
 Country = Annotated[Line, AfterValidator(_country)]
 Zone = Annotated[Line, AfterValidator(_zone)]
-Language = Annotated[Line, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Language = Annotated[Line, StringConstraints(pattern=f"^{LANGUAGE}$")]
 Ids = Annotated[list[Id], AfterValidator(_once)]
 CustomFields = Annotated[
     dict[str, Scalar | list[Scalar] | None],

@@ -17,6 +17,7 @@ from activities.crm.values import Email, email_key
 from activities.enrolling.events import Event, Events
 from activities.responses.reactions import Reacting
 from store.database import lock_newcomers
+from store.json_data import storable
 from store.library import FormRow
 from store.people import Person
 
@@ -80,7 +81,7 @@ _EXPECTED = {
 
 
 def _value(field: FormField, text: str) -> Any:
-    if len(text) > LONGEST or "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if len(text) > LONGEST or not storable(text):
         raise ValueError
     match field.type:
         case "email":

@@ -21,7 +21,7 @@ from tests.support.running import Running, expect
 from tests.support.world import World, now, wait
 
 # Of a page: locking, writing, matching, and for the flow that listens a job.
-A_FEW = 25
+A_FEW = 20
 
 
 @contextmanager
